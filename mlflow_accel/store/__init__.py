@@ -1,0 +1,1 @@
+"""The accelerated tracking store: sessions, group commit, writers."""

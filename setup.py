@@ -1,0 +1,52 @@
+"""Build the compiled modules.
+
+``MLFLOW_ACCEL_BUILD`` says what is built:
+
+* ``compiled`` (default): every module below; one that does not compile fails the install.
+* ``pure``: none of them; the plain twins run.
+* ``trace``: compiled, with Cython's line tracing, for coverage.
+"""
+
+import os
+import sys
+
+from setuptools import Extension, setup
+
+# One list each; tests/unit/test_impl.py compares them with the files and with what reports itself compiled.
+CYTHON_MODULES = [
+    "mlflow_accel/kernels/_batch_c.pyx",
+]
+MYPYC_MODULES = [
+    "mlflow_accel/handlers/metrics.py",
+]
+
+# Never -Ofast or -ffast-math: they flush subnormal numbers to zero, in the whole process.
+COMPILE_ARGS = ["-O2"]
+
+
+def extensions(build: str) -> list[Extension]:
+    """The extension modules of ``build``; raises ``SystemExit`` for a value that means nothing."""
+    if build == "pure":
+        return []
+    if build not in ("compiled", "trace"):
+        sys.exit(f"MLFLOW_ACCEL_BUILD={build!r}: use 'compiled', 'pure' or 'trace'.")
+    from Cython.Build import cythonize
+    from mypyc.build import mypycify
+
+    trace = build == "trace"
+    kernels = [
+        Extension(
+            path.removesuffix(".pyx").replace("/", "."),
+            [path],
+            extra_compile_args=COMPILE_ARGS,
+            define_macros=[("CYTHON_TRACE_NOGIL", "1")] if trace else [],
+        )
+        for path in CYTHON_MODULES
+    ]
+    return [
+        *cythonize(kernels, compiler_directives={"language_level": "3", "linetrace": trace}),
+        *mypycify(MYPYC_MODULES, opt_level="2"),
+    ]
+
+
+setup(ext_modules=extensions(os.environ.get("MLFLOW_ACCEL_BUILD", "compiled")))
