@@ -1,0 +1,62 @@
+"""What has to be put away before workers are forked: threads, connections, and memory that the collector would touch."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import gevent
+import greenlet
+
+from mlflow_accel.errors import AccelError
+from mlflow_accel.store import engines
+
+TELEMETRY_SECONDS = 1.0
+"""How long upstream's telemetry may take to send the server's start, before its threads are ended."""
+
+
+def put_away() -> None:
+    """End upstream's telemetry, close every connection, and freeze what is loaded. Called once, before any fork."""
+    _end_telemetry()
+    engines.close_connections()
+    assert_alone()
+    gc.collect()
+    # PERF: no later pass of the collector writes to, and so copies, the pages that the workers share.
+    gc.freeze()
+
+
+def assert_alone() -> None:
+    """Check that no greenlet but this one is alive (gevent's hub apart): a fork would give each worker a copy.
+
+    Raises:
+        AccelError: there are others; the message names what they run.
+    """
+    others = _others()
+    if others:
+        raise AccelError(f"{len(others)} greenlets would live on in every worker: {others!r}")
+
+
+def _others() -> list[Any]:
+    here = greenlet.getcurrent()
+    hub = gevent.get_hub()
+    return [
+        g
+        for g in gc.get_objects()
+        if isinstance(g, greenlet.greenlet) and not g.dead and g is not here and g is not hub and g.gr_frame is not None
+    ]
+
+
+def _end_telemetry() -> None:
+    from mlflow.telemetry import client as telemetry
+
+    client = telemetry.get_telemetry_client()
+    if client is None or not client.is_active:
+        return
+    threads = [client._config_thread, *client._consumer_threads]
+    client._config_thread.join(TELEMETRY_SECONDS)
+    client._at_exit_callback()
+    for thread in threads:
+        thread.join(TELEMETRY_SECONDS)
+    gevent.killall([g for g in _others() if isinstance(g, gevent.Greenlet)], timeout=TELEMETRY_SECONDS)
+    # Each worker starts its own when it has something to report.
+    telemetry.set_telemetry_client()
