@@ -19,6 +19,8 @@ CYTHON_MODULES = [
 MYPYC_MODULES = [
     "mlflow_accel/handlers/metrics.py",
 ]
+MYPYC_GROUP = "mlflow_accel.handlers.compiled"
+"""The library that they share, ``handlers/compiled__mypyc``. Unnamed, two modules would share one at top level."""
 
 # Never -Ofast or -ffast-math: they flush subnormal numbers to zero, in the whole process.
 COMPILE_ARGS = ["-O2"]
@@ -45,7 +47,7 @@ def extensions(build: str) -> list[Extension]:
     ]
     return [
         *cythonize(kernels, compiler_directives={"language_level": "3", "linetrace": trace}),
-        *mypycify(MYPYC_MODULES, opt_level="2"),
+        *mypycify(MYPYC_MODULES, opt_level="2", group_name=MYPYC_GROUP),
     ]
 
 
