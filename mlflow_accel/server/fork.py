@@ -37,13 +37,10 @@ def assert_alone() -> None:
 
 
 def _others() -> list[Any]:
-    here = greenlet.getcurrent()
-    hub = gevent.get_hub()
-    return [
-        g
-        for g in gc.get_objects()
-        if isinstance(g, greenlet.greenlet) and not g.dead and g is not here and g is not hub and g.gr_frame is not None
-    ]
+    """Return the live greenlets, without this one, gevent's hub, and other threads' own (those have no parent)."""
+    kept = (greenlet.getcurrent(), gevent.get_hub())
+    found = [g for g in gc.get_objects() if isinstance(g, greenlet.greenlet)]
+    return [g for g in found if g not in kept and g.parent is not None and g.gr_frame is not None and not g.dead]
 
 
 def _end_telemetry() -> None:

@@ -49,7 +49,18 @@ def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     """Call ``function`` in the thread pool, and wait for it without stopping other requests."""
     if _pool is None:
         return function(*arguments)
-    return _pool.apply(function, arguments)  # type: ignore[no-any-return]
+    result, error = _pool.apply(_caught, (function, arguments))
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
+
+
+def _caught(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T | None, BaseException | None]:
+    """Call ``function``; its error is a result, since gevent prints what a pool's thread raises."""
+    try:
+        return function(*arguments), None
+    except BaseException as ex:
+        return None, ex
 
 
 class ThreadedCursor(sqlite3.Cursor):
