@@ -16,6 +16,8 @@ import socket
 import sys
 from typing import Any
 
+import gevent
+
 from mlflow_accel.server import runtime
 
 wsgi_app = "mlflow_accel.app"
@@ -38,6 +40,9 @@ keepalive = 75
 timeout = 300
 
 control_socket_disable = True
+
+
+runtime.set_arbiter(os.getpid())
 
 
 def on_starting(server: Any) -> None:
@@ -63,7 +68,7 @@ def when_ready(server: Any) -> None:
     from mlflow_accel.server import fork, status
 
     fork.put_away()
-    runtime.describe(server.pid, status.facts(workers=server.cfg.workers))
+    runtime.describe(server.pid, status.facts(workers=server.cfg.workers, address=server.cfg.address[0]))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -75,10 +80,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Give the worker its counters, and let its SQLite calls run in threads from now on."""
+    from mlflow_accel.server import jobs
     from mlflow_accel.store import engines
 
-    runtime.attach(arbiter_pid=worker.ppid)
+    runtime.attach()
     engines.use_threads()
+    gevent.spawn(jobs.start_runner_if_needed)
 
 
 def child_exit(server: Any, worker: Any) -> None:
