@@ -16,8 +16,6 @@ import socket
 import sys
 from typing import Any
 
-import gevent
-
 from mlflow_accel.server import runtime
 
 wsgi_app = "mlflow_accel.app"
@@ -79,13 +77,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Give the worker its counters, and let its SQLite calls run in threads from now on."""
-    from mlflow_accel.server import jobs
-    from mlflow_accel.store import engines
+    """Let the worker take up what the arbiter must not have."""
+    from mlflow_accel.server import worker as accel_worker
 
-    runtime.attach()
-    engines.use_threads()
-    gevent.spawn(jobs.start_runner_if_needed)
+    accel_worker.enter()
 
 
 def child_exit(server: Any, worker: Any) -> None:

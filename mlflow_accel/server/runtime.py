@@ -51,6 +51,11 @@ def arbiter_pid() -> int:
     return _arbiter_pid or os.getppid()
 
 
+def is_arbiter() -> bool:
+    """Return whether this process is the arbiter, started with our settings."""
+    return _arbiter_pid == os.getpid()
+
+
 def attach() -> None:
     """Keep this worker's counters in the server's directory."""
     counters.attach(directory(arbiter_pid()) / f"counters-{os.getpid()}")
