@@ -26,12 +26,13 @@ def create_app() -> Callable[..., Iterable[bytes]]:
         worker.enter()
     app_name = started.params["app_name"]
     application = _plugin(app_name) if app_name else _upstream_app()
-    from mlflow_accel.server import fast_lane, unserved
+    from mlflow_accel.server import fast_lane, heavy, unserved
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app = _upstream_app()
     unserved.register(app)
     patching.apply_routes(app)
+    heavy.install(app)
     reason = "an app plugin serves" if app_name else fast_lane.objection(app)
     behind = _with_retry_after(application)
     if reason:
