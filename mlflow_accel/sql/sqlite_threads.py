@@ -33,6 +33,8 @@ BUSY_SECONDS = 20.0
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre", "afs"}
 """WAL needs memory shared by all users of the file, which these do not give."""
 
+MOUNTS = Path("/proc/self/mounts")
+
 _pool: Any = None
 _writers: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -170,7 +172,7 @@ def install(engine: Engine) -> None:
     """Make ``engine`` (of a SQLite file) connect with :class:`ThreadedConnection`."""
     assert engine.url.database is not None
     path = Path(engine.url.database.removeprefix("file:").partition("?")[0]).absolute()
-    wal = _is_local(path)
+    wal = is_local(path)
 
     def do_connect(dialect: Any, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
         keywords["factory"] = functools.partial(_connect, writer=_writers[str(path)], wal=wal)
@@ -195,13 +197,12 @@ def _connect(*arguments: Any, writer: threading.Lock, wal: bool, **keywords: Any
     return connection
 
 
-def _is_local(path: Path) -> bool:
+def is_local(path: Path) -> bool:
     """Return whether ``path`` lies on a file system of this machine, as far as the system tells (Linux does)."""
-    mounts = Path("/proc/self/mounts")
-    if not mounts.exists():
+    if not MOUNTS.exists():
         return True
     best, kind = "", ""
-    for line in mounts.read_text().splitlines():
+    for line in MOUNTS.read_text().splitlines():
         _, point, file_system, *_ = line.split(" ")
         folder = point.replace("\\040", " ")
         if len(folder) >= len(best) and path.is_relative_to(folder):
