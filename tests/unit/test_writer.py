@@ -204,6 +204,7 @@ def test_a_group_does_not_wait_for_anothers_lock(
     postgres_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    monkeypatch.setattr(upstream, "create_sqlalchemy_engine", tuned_engine(upstream.create_sqlalchemy_engine))
     store = AcceleratedStore(postgres_uri, str(tmp_path))
     locked, free = new_run(store), new_run(store)
     write(store, batch(locked, ("m", 1.0, 1, 1)))
