@@ -308,6 +308,48 @@ PATCHES = (
         ),
     ),
     Patch(
+        id="server.create_job",
+        seam="attribute",
+        upstream="mlflow.store.jobs.sqlalchemy_store:SqlAlchemyJobStore.create_job",
+        replacement="mlflow_accel.server.jobs:create_job",
+        depends_on=(
+            "server.exec_cmd",
+        ),
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.store.jobs.sqlalchemy_store:SqlAlchemyJobStore.create_job":
+                    "sha256:ae36375d2374569185c7dfd8bf51fe030e36f6a76ddec7bc5e8a9f249eba96c9",
+                "mlflow.server.jobs.utils:_launch_job_execution_runner":
+                    "sha256:3bc94d3bbe648280852344e63e173bcc590ce20bdbe170988f18b885a9198fef",
+                "mlflow.server.jobs.utils:_launch_job_runner":
+                    "sha256:4171200a6fd5458c7e670059906276641e3659e3218b148c96c22dd40aea4790",
+                "mlflow.server.jobs.utils:_launch_executor_runner":
+                    "sha256:3802d68099ee31945f9f645cdc15360b2c44aac7467227ad1a7698598de9ff13",
+                "mlflow.server.jobs.utils:_enqueue_unfinished_jobs":
+                    "sha256:a736750d7b92e2ebb6423c45516cb62d6b76ad71c91fc6126d6a618ad7877ccc",
+                "mlflow.server.jobs.utils:register_periodic_tasks":
+                    "sha256:6687bb85b79c4907a1089aef81e946aee8d313927a0a5e984ed0cd2a9def0868",
+                "mlflow.server:_run_server":
+                    "sha256:0b9c605f28c17a7558a5369edfd0daa0ed005ddea7098ef98d7ae23ffe0e8b33",
+            }),
+        ),
+    ),
+    Patch(
+        id="server.upsert_online_scoring_config",
+        seam="attribute",
+        upstream="mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.upsert_online_scoring_config",
+        replacement="mlflow_accel.server.jobs:upsert_online_scoring_config",
+        depends_on=(
+            "server.create_job",
+        ),
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.upsert_online_scoring_config":
+                    "sha256:dd3bc9765abc10f147f56ae53e95dd92dcb71acde8bcaa6c8e9eaf46cc7ce4a4",
+            }),
+        ),
+    ),
+    Patch(
         id="handlers.health",
         seam="route",
         upstream="mlflow.server:health",
@@ -334,6 +376,32 @@ PATCHES = (
                     "sha256:6578651ef1ad096515a58620686fad563958602a1d7ef324b374c947c2a8df19",
                 "mlflow.server.server_info_api:get_server_info":
                     "sha256:350b0eef612d73ec0abaf9ce0b187e267dc5e57990685c68f0be4fb1c54cd879",
+            }),
+        ),
+    ),
+    Patch(
+        id="server.fast_lane",
+        seam="factory",
+        upstream="mlflow.server.security:init_security_middleware",
+        replacement="mlflow_accel.server.fast_lane:FastLane",
+        depends_on=(
+            "handlers.log_metric",
+            "handlers.log_batch",
+        ),
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.security:init_security_middleware":
+                    "sha256:af41dde311a289fd8c8df63d716bf824928b6d1eac81fe383ef16b51ba9fef73",
+                "mlflow.server.security_utils:should_block_cors_request":
+                    "sha256:f9d681a342e1f6aa660ed188566dfbde9003b4f676c0a96ca62a507b5afef734",
+                "mlflow.server.security_utils:is_health_endpoint":
+                    "sha256:c86859966e961804a909a7f87ca3d56199508c4934023ed0328056713d693b1d",
+                "mlflow.server.workspace_helpers:workspace_before_request_handler":
+                    "sha256:da77a4ff0ceb885fc06240f265d67f5ee1405e4219393bb2ce44ab3cf83a9d7c",
+                "mlflow.server.workspace_helpers:workspace_teardown_request_handler":
+                    "sha256:7983fa6f41fcc4de57478d40efd362df2e4398acfe456025f3a8962106975541",
+                "mlflow.server.workspace_helpers:resolve_workspace_for_request_if_enabled":
+                    "sha256:a720bb9a62f27dbc8c8acd8bd189899b486eb4640f9bbc4ab6deb44535dfefe8",
             }),
         ),
     ),

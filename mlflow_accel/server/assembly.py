@@ -34,6 +34,8 @@ def create_app() -> Callable[..., Iterable[bytes]]:
     patching.apply_routes(app)
     heavy.install(app)
     reason = "an app plugin serves" if app_name else fast_lane.objection(app)
+    if not patching.active("server.fast_lane"):
+        reason = "upstream's hooks were not reviewed in this release"
     behind = _with_retry_after(application)
     if reason:
         _logger.info("Hot requests go through Flask: %s.", reason)
