@@ -57,7 +57,7 @@ class Patcher:
         self._patches = {patch.id: patch for patch in manifest.patches}
         self._releases = manifest.releases
         self._decided: dict[str, _Drift | None] = {}
-        # PERF: 110 texts are wanted, 87 different ones; all of them take 40 ms, once per server.
+        # PERF: 110 texts are wanted, 87 different ones; they take 35 ms of CPU, against 2 s to import MLflow.
         self._texts: dict[str, str] = {}
         self._told: set[_Drift] = set()
         self._replaced: dict[str, _Replaced] = {}
