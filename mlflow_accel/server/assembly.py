@@ -31,11 +31,11 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
     app = _upstream_app()
     unserved.register(app)
-    patching.apply_routes(app)
+    routes_are_ours = all(status.applied for status in patching.apply_routes(app))
     heavy.install(app)
     reason = "an app plugin serves" if app_name else fast_lane.objection(app)
-    if not patching.active("server.fast_lane"):
-        reason = "upstream's hooks were not reviewed in this release"
+    if not (patching.active("server.fast_lane") and routes_are_ours):
+        reason = "some of upstream's code is not what was reviewed"
     behind = _with_retry_after(application)
     if reason:
         _logger.info("Hot requests go through Flask: %s.", reason)

@@ -30,7 +30,9 @@ SERVED = (
 
 
 def _listed(patch: Patch) -> set[str]:
-    return {patch.upstream.partition(":")[0], *patch.bound_in}
+    """Return the modules that hold the target; a method is held by its class alone."""
+    module, _, attribute = patch.upstream.partition(":")
+    return {*([] if "." in attribute else [module]), *patch.bound_in}
 
 
 @isolated
