@@ -9,7 +9,7 @@ class Metric(Protocol):
     """One metric as a client sends it; absent texts are ``""``, and the NaN and infinities are texts."""
 
     key: str
-    value: int | float | str
+    value: float | str
     timestamp: int | str
     step: int | str
     model_id: str

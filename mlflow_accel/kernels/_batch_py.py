@@ -50,7 +50,7 @@ def _int64(number: int | str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def _double(number: int | float | str) -> tuple[float, bool] | None:
+def _double(number: float | str) -> tuple[float, bool] | None:
     """Return the value as it is stored, and whether it stands for a NaN."""
     if isinstance(number, str):
         return _NOT_FINITE.get(number)

@@ -44,7 +44,13 @@ def _run(code: str, path: Path = ROOT, impl: str | None = None) -> subprocess.Co
     if impl is not None:
         env["MLFLOW_ACCEL_IMPL"] = impl
     return subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        env=env,
+        cwd=path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
