@@ -21,6 +21,8 @@ from benchmarks.results import Results
 from benchmarks.servers import KINDS
 from benchmarks.workloads import WORKLOADS
 
+BUSY = 0.3
+"""A load average per core before the start, above which the figures are for looking only."""
 OUT = Path(__file__).parent / "out"
 
 
@@ -69,6 +71,10 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
     logs.mkdir()
     console = Console()
     results = Results({"quick": quick, "database": database or "each workload's own"})
+    if results.machine["load_before"] > BUSY * results.machine["cores"]:
+        console.print(
+            f"[yellow]This machine is busy (load {results.machine['load_before']:.1f}): do not quote this run."
+        )
     chosen = [WORKLOADS[name] for name in only]
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with ExitStack() as stack:

@@ -27,6 +27,7 @@ import sys
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 SqlAlchemyStore(sys.argv[1], "mlflow-artifacts:/")
 """
+_PINGS = (";", "SELECT 1", "-- ping")
 _TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START TRANSACTION")
 
 
@@ -70,8 +71,9 @@ class Statements:
     """SQL statements that PostgreSQL logged while they were counted."""
 
     work: int = 0
-    """All but those that begin and end transactions and savepoints."""
+    """All that ask or tell something."""
     control: int = 0
+    """Those that begin or end transactions and savepoints, or only try the connection."""
 
 
 class Databases(ABC):
@@ -155,7 +157,7 @@ class SqliteDatabases(Databases):
 
 
 class PostgresDatabases(Databases):
-    """Databases of one PostgreSQL server; the user of ``uri`` must be allowed to make them and to checkpoint."""
+    """Databases of one PostgreSQL; the user of ``uri`` must be able to make them and to checkpoint."""
 
     name = POSTGRESQL
 
@@ -202,7 +204,7 @@ def count_statements(log: str, database: str, statements: Statements) -> None:
     """Add to ``statements`` those that a log with the line prefix ``%d|`` holds of ``database``."""
     logged = rf"^{re.escape(database)}\|LOG:  (?:statement|execute [^:]*): (.*)"
     for found in re.finditer(logged, log, re.MULTILINE):
-        if found[1].lstrip().upper().startswith(_TRANSACTION_CONTROL):
+        if found[1] in _PINGS or found[1].lstrip().upper().startswith(_TRANSACTION_CONTROL):
             statements.control += 1
         else:
             statements.work += 1

@@ -1,7 +1,7 @@
 """Load from ``wrk``: one request template, each connection with a run of its own.
 
-wrk is written in C and leaves a small machine to the server. PERF: with 20 connections and the script below it takes
-some 25 µs of CPU per request, the same with and without counting statuses, and with 2 threads or 20.
+wrk is written in C and leaves a small machine to the server. PERF: with 20 connections and the script below
+it takes some 25 µs of CPU per request, the same with and without counting statuses, and with 2 threads or 20.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class LoadResult:
 class Load:
     """A run of wrk that has begun.
 
-    With as many threads as connections each connection is a Lua state of its own, so that it alone writes to its
-    run: within one thread wrk does not tell a script which connection it asks a request for.
+    With as many threads as connections each connection is a Lua state of its own, so that it alone writes to
+    its run: within one thread wrk does not tell a script which connection it asks a request for.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +66,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
+def running_postgres(**settings: str) -> Iterator[Postgres]:
     """Start PostgreSQL on a fresh directory; stop it and remove the directory at the end.
+
+    ``settings`` are PostgreSQL's own, on top of ``SETTINGS``.
 
     Raises:
         PostgresFailed: it did not start.
@@ -80,23 +82,25 @@ def running_postgres() -> Iterator[Postgres]:
 
     home = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
-        # Of the wheel's own server object only initdb is used: it finds or makes the user that PostgreSQL needs
-        # where we are root. It would start the server without TCP, which not every peer can do without.
+        # Of the wheel's own server object only initdb is used: it finds or makes the user that PostgreSQL
+        # needs where we are root. It would start the server without TCP, which not every peer can do without.
         data = home / "data"
         data.mkdir()
         wheel = get_server(data, cleanup_mode=None, start=False)
         wheel.ensure_pgdata_inited()
-        with _started(wheel.bin_path / "postgres", data, home / "log", wheel.system_user) as server:
+        with _started(wheel.bin_path / "postgres", data, home / "log", wheel.system_user, settings) as server:
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
-def _started(binary: Path, data: Path, log: Path, user: str | None) -> Iterator[Postgres]:
+def _started(
+    binary: Path, data: Path, log: Path, user: str | None, settings: Mapping[str, str]
+) -> Iterator[Postgres]:
     port = free_port()
     command = [str(binary), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", ""]
-    for name, value in SETTINGS.items():
+    for name, value in {**SETTINGS, **settings}.items():
         command += ["-c", f"{name}={value}"]
     with log.open("wb") as out:
         # A session of its own: Ctrl-C must reach the benchmark's servers before their database.

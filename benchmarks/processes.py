@@ -96,7 +96,7 @@ def _pids() -> list[int]:
 
 
 def _process(pid: int) -> Process | None:
-    # The command in parentheses may hold blanks and parentheses; the fields of proc(5) go on after the last one.
+    # The command in parentheses may hold parentheses itself; the fields of proc(5) go on after the last one.
     fields = _read(PROC / str(pid) / "stat").rpartition(")")[2].split()
     if not fields:
         return None

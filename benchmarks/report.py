@@ -30,9 +30,9 @@ def markdown(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     changed = f" with {machine['changed_files']} changed files" if machine["changed_files"] else ""
     parts = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB. "
-        f"Python {machine['python']}, {versions}. Commit {machine['commit'][:12]}{changed}, {results.started}. "
-        f"{', '.join(f'{name}: {value}' for name, value in results.settings.items())}.\n"
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"Python {machine['python']}, {versions}, commit {machine['commit'][:12]}{changed}. "
+        f"{results.started}, {', '.join(f'{name}: {value}' for name, value in results.settings.items())}.\n"
     ]
     for workload in results.workloads:
         head, *rows = _lines(workload)

@@ -41,7 +41,7 @@ FIGURES = [
     Figure("p99", "p99 ms"),
     Figure("cpu", "CPU ms/req", compared=True, digits=3),
     Figure("statements", "SQL/req", digits=2),
-    Figure("control", "BEGIN.. COMMIT/req", digits=2),
+    Figure("control", "BEGIN, COMMIT, ping/req", digits=2),
     Figure("bytes", "bytes/answer", digits=0),
     Figure("errors", "errors", digits=0),
     Figure("lost", "rows lost", digits=0),
@@ -162,9 +162,8 @@ class LoadWorkload:
 
     def _account(self, entrant: _Entrant, seen: LoadResult, first_step: int) -> None:
         """Note errors by status, and compare what is stored with what was acknowledged."""
-        for status, number in seen.statuses.items():
-            if status != 200:
-                entrant.row.note(f"answers with status {status}")
+        for status in seen.statuses.keys() - {200}:
+            entrant.row.note(f"answers with status {status}")
         for word in seen.broken:
             entrant.row.note(f"requests without an answer ({word})")
         # Requests that were under way when wrk left may still be written.

@@ -1,9 +1,9 @@
 """A light client that asks for a path at a steady pace: ``python -m benchmarks.sampler PORT PATH INTERVAL``.
 
 It is a process of its own, each sample is a connection of its own (as a load balancer's probe is), and each
-starts at its time whether or not those before it were answered: a server that stands still for a second is seen
-by all samples of that second. It ends when its standard input does, and prints ``[[start, seconds, status], ...]``
-as JSON; ``start`` is of the monotonic clock, status 0 means no answer.
+starts at its time whether or not those before it were answered: a server that stands still for a second is
+seen by all samples of that second. It ends when its standard input does, and prints a JSON list of
+``[start, seconds, status]``; ``start`` is of the monotonic clock, status 0 means no answer.
 """
 
 from __future__ import annotations

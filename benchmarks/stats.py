@@ -39,8 +39,8 @@ class Spread:
 def advantage(rounds: Sequence[tuple[float, float]], *, higher_is_better: bool) -> Spread | None:
     """Return how many times better ours is than theirs, or None where no round can be compared.
 
-    Each pair is (ours, theirs) of one round, so that what slowed the machine in a round slows both sides of its
-    ratio. A round in which either side is zero is left out.
+    Each pair is (ours, theirs) of one round, so that what slowed the machine in a round slows both sides
+    of its ratio. A round in which either side is zero is left out.
     """
     ratios = [
         ours / theirs if higher_is_better else theirs / ours

@@ -64,8 +64,8 @@ class Memory:
                     continue
                 row.rounds.append(figures)
                 bench.say(
-                    f"memory {kind.name}: idle {figures['idle']:.0f} MiB, after load {figures['loaded']:.0f} MiB, "
-                    f"{figures['processes']:.0f} processes"
+                    f"memory {kind.name}: {figures['processes']:.0f} processes, "
+                    f"idle {figures['idle']:.0f} MiB, after load {figures['loaded']:.0f} MiB"
                 )
         return result
 
