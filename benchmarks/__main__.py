@@ -73,7 +73,7 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
     results = Results({"quick": quick, "database": database or "each workload's own"})
     if results.machine["load_before"] > BUSY * results.machine["cores"]:
         console.print(
-            f"[yellow]This machine is busy (load {results.machine['load_before']:.1f}): do not quote this run."
+            f"[yellow]The machine is busy (load {results.machine['load_before']:.1f}): do not quote this run."
         )
     chosen = [WORKLOADS[name] for name in only]
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
@@ -102,8 +102,8 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
             results.workloads.append(workload.run(bench))
             results.save(path)
         progress.update(task, description="done", advance=1)
-    for table in report.tables(results):
-        console.print(table)
+    for workload_result in results.workloads:
+        console.print(report.table(workload_result))
     text = report.markdown(results)
     path.with_suffix(".md").write_text(text)
     click.echo(text)

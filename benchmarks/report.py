@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.table import Table
 
 from benchmarks.results import Figure, Results, ServerResult, WorkloadResult
@@ -11,17 +9,16 @@ from benchmarks.servers import BASELINE
 from benchmarks.stats import Spread, advantage, is_difference
 
 
-def tables(results: Results) -> Iterator[Table]:
-    """Give the tables for the terminal."""
-    for workload in results.workloads:
-        table = Table(title=workload.title, title_justify="left", caption_justify="left")
-        table.caption = "\n".join(_notes(workload))
-        head, *rows = _lines(workload)
-        for number, title in enumerate(head):
-            table.add_column(title, justify="right" if number else "left")
-        for row in rows:
-            table.add_row(*row)
-        yield table
+def table(workload: WorkloadResult) -> Table:
+    """Return a workload's table for the terminal."""
+    head, *rows = _lines(workload)
+    made = Table(title=workload.title, title_justify="left", caption_justify="left")
+    made.caption = "\n".join(_notes(workload))
+    for number, title in enumerate(head):
+        made.add_column(title, justify="right" if number else "left")
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 def markdown(results: Results) -> str:
