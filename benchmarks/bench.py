@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from benchmarks import servers
 from benchmarks.databases import Database, Databases
-from benchmarks.results import ServerResult, WorkloadResult
+from benchmarks.results import Figure, ServerResult, WorkloadResult
 from benchmarks.servers import Kind, NotAvailable, Server
 
 
@@ -61,6 +61,13 @@ class Bench:
                 self._missing[place] = str(ex)
                 raise
             yield server
+
+    def figures(self, workload: str, kind: Kind, known: Sequence[Figure], found: Mapping[str, float]) -> None:
+        """Say what a server reached in one round."""
+        shown = [
+            f"{figure.title} {found[figure.key]:.{figure.digits}f}" for figure in known if figure.key in found
+        ]
+        self.say(f"{workload} {kind.name}: {', '.join(shown)}")
 
     def failed(self, result: ServerResult, reason: str) -> None:
         """Record that a server takes no further part in a workload."""

@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.client import HTTPException
-
-import sqlalchemy as sa
 
 from benchmarks import processes
 from benchmarks.bench import Bench
-from benchmarks.client import Client, UnexpectedAnswer
+from benchmarks.client import Client
 from benchmarks.databases import POSTGRESQL, Database, Databases
-from benchmarks.load import Load, LoadFailed, LoadResult, Template
+from benchmarks.failures import FAILURES, reason
+from benchmarks.load import Load, LoadResult, Template
 from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.servers import Kind, NotAvailable, Server
+from benchmarks.servers import Kind, Server
 
 STEPS_PER_TURN = 100_000_000
 """Each turn of a server counts its steps from a multiple of this, so that its rows can be told apart."""
@@ -26,13 +24,6 @@ IDLE_SHARE = 0.05
 TRIES = 3
 """How often a turn is run at most, for a worker that stood idle."""
 
-
-class CheckFailed(RuntimeError):
-    """A server answered or stored something else than it should."""
-
-
-TurnFailed = (CheckFailed, LoadFailed, UnexpectedAnswer, OSError, HTTPException, sa.exc.DBAPIError)
-"""What ends a server's part in a workload; the others go on."""
 
 FIGURES = [
     Figure("rate", "req/s", higher_is_better=True, compared=True, digits=0),
@@ -81,9 +72,11 @@ class LoadWorkload:
                 bench.step(f"{self.name}: {kind.name} starts")
                 row = result.servers[kind.name] = ServerResult(kind.title)
                 try:
-                    entrants[kind.name] = self._enter(bench, databases, kind, row, stack)
-                except (NotAvailable, *TurnFailed) as ex:
-                    bench.failed(row, _reason(ex))
+                    with ExitStack() as own:
+                        entrants[kind.name] = self._enter(bench, databases, kind, row, own)
+                        stack.push(own.pop_all())
+                except FAILURES as ex:
+                    bench.failed(row, reason(ex))
             for number in range(bench.rounds()):
                 for kind in bench.in_turn(number):
                     bench.step(f"{self.name}: round {number + 1} of {bench.rounds()}, {kind.name}")
@@ -93,11 +86,11 @@ class LoadWorkload:
                     others = [other for other in entrants.values() if other is not entrant]
                     try:
                         figures = self._turn(bench, entrant, others)
-                    except TurnFailed as ex:
-                        bench.failed(entrant.row, _reason(ex))
+                    except FAILURES as ex:
+                        bench.failed(entrant.row, reason(ex))
                         continue
                     entrant.row.rounds.append({**entrant.constants, **figures})
-                    bench.say(f"{self.name} {kind.name}: {_line(figures)}")
+                    bench.figures(self.name, kind, FIGURES, figures)
         return result
 
     def _enter(
@@ -221,18 +214,3 @@ def idle_workers(expected: int, connections: dict[int, int], cpu: dict[int, floa
     busiest = max(cpu.values(), default=0.0)
     idle = sum(seconds < IDLE_SHARE * busiest for seconds in cpu.values())
     return f"{idle} of {expected} workers stood idle (connections {spread})" if idle else ""
-
-
-def _reason(ex: BaseException) -> str:
-    if isinstance(ex, NotAvailable):
-        return f"not available: {ex}"
-    return f"{'wrong' if isinstance(ex, CheckFailed) else type(ex).__name__}: {ex}"
-
-
-def _line(figures: dict[str, float]) -> str:
-    shown = [
-        f"{figures[figure.key]:.{figure.digits}f} {figure.title}"
-        for figure in FIGURES
-        if figure.key in figures
-    ]
-    return ", ".join(shown)

@@ -41,6 +41,7 @@ class Kind:
     """Kinds of one schema can open each other's databases."""
     command: Callable[[], list[str]]
     """The command that takes the options of ``mlflow server``."""
+    environment: Callable[[], dict[str, str]] = dict
 
 
 def mlflow_python() -> str:
@@ -52,11 +53,22 @@ def _mlflow() -> list[str]:
     return [mlflow_python(), "-m", "mlflow", "server"]
 
 
+def _mlflow_accel_script() -> Path:
+    return Path(sys.executable).with_name("mlflow-accel")
+
+
 def _mlflow_accel() -> list[str]:
-    script = Path(sys.executable).with_name("mlflow-accel")
-    return (
-        [str(script), "server"] if script.exists() else [sys.executable, "-m", "mlflow_accel.cli", "server"]
-    )
+    if _mlflow_accel_script().exists():
+        return [str(_mlflow_accel_script()), "server"]
+    return [sys.executable, "-m", "mlflow_accel.cli", "server"]
+
+
+def _mlflow_accel_environment() -> dict[str, str]:
+    # A half-built or plain package must fail, not be measured.
+    environment = {"MLFLOW_ACCEL_IMPL": "compiled"}
+    if not _mlflow_accel_script().exists():
+        environment["PYTHONPATH"] = str(REPOSITORY)
+    return environment
 
 
 MLFLOW_SCHEMA = "mlflow-3.17"
@@ -64,7 +76,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("mlflow", "mlflow server (default: uvicorn)", MLFLOW_SCHEMA, _mlflow),
-        Kind("mlflow-accel", "mlflow-accel server", MLFLOW_SCHEMA, _mlflow_accel),
+        Kind("mlflow-accel", "mlflow-accel server", MLFLOW_SCHEMA, _mlflow_accel, _mlflow_accel_environment),
     )
 }
 """By name; the first is the baseline of the ratios."""
@@ -153,16 +165,13 @@ class Server:
         return lines[-1][-300:] if lines else "it said nothing"
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's environment without MLflow's settings: not every server would heed them alike."""
+def _environment(kind: Kind) -> dict[str, str]:
+    # Without MLflow's settings of this process: not every server would heed them alike.
     environment = {
         name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("MLFLOW_")
     }
     # Nothing that is measured may depend on a network.
-    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    paths = [str(REPOSITORY), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment
+    return {**environment, "MLFLOW_DISABLE_TELEMETRY": "true", **kind.environment()}
 
 
 @contextmanager
@@ -192,7 +201,7 @@ def running(kind: Kind, uri: str, workers: int, logs: Path) -> Iterator[Server]:
         process = subprocess.Popen(
             [*kind.command(), *options, "--artifacts-destination", str(Path(home, "artifacts"))],
             cwd=home,
-            env=_environment(),
+            env=_environment(kind),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -6,20 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from benchmarks import stats
+from benchmarks.alone import AloneWorkload
 from benchmarks.bench import Bench
 from benchmarks.client import API, Client
 from benchmarks.databases import POSTGRESQL, Database
+from benchmarks.failures import CheckFailed
 from benchmarks.load import Load
-from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.rounds import CheckFailed, TurnFailed
+from benchmarks.results import Figure, ServerResult
 from benchmarks.sampler import Sample, Sampler
 from benchmarks.seeding import DENSE, seed_runs
-from benchmarks.servers import Kind, NotAvailable, Server
+from benchmarks.servers import Kind, Server
 from benchmarks.workloads import log_metric
 
 WORKERS = 2
@@ -45,41 +45,6 @@ FIGURES = [
     Figure("search_seconds", "that search, s", digits=2),
     Figure("unanswered", "not answered 200", digits=0),
 ]
-
-
-@dataclass(frozen=True)
-class Health:
-    """One server at a time; ``/health`` is asked by a process of its own, on a new connection every 20 ms."""
-
-    name: str = "health"
-    title: str = f"/health of {WORKERS} workers, ms"
-
-    def turns(self, bench: Bench) -> int:
-        """Return the number of servers started."""
-        return bench.rounds(full=3, quick=1) * len(bench.kinds)
-
-    def run(self, bench: Bench) -> WorkloadResult:
-        """Take each server through all phases, round after round."""
-        result = WorkloadResult(self.name, self.title, FIGURES)
-        result.servers = {kind.name: ServerResult(kind.title) for kind in bench.kinds}
-        rounds = bench.rounds(full=3, quick=1)
-        for number in range(rounds):
-            for kind in bench.in_turn(number):
-                bench.step(f"health: round {number + 1} of {rounds}, {kind.name}")
-                row = result.servers[kind.name]
-                if row.failed:
-                    continue
-                try:
-                    row.rounds.append(_measure(bench, kind, row))
-                except (NotAvailable, *TurnFailed) as ex:
-                    bench.failed(row, f"{type(ex).__name__}: {ex}")
-                    continue
-                figures = row.rounds[-1]
-                shown = [
-                    f"{phase} {figures[f'{phase}_p99']:.1f}" for phase in PHASES if f"{phase}_p99" in figures
-                ]
-                bench.say(f"health {kind.name}: p99 ms: {', '.join(shown)}")
-        return result
 
 
 def _measure(bench: Bench, kind: Kind, row: ServerResult) -> dict[str, float]:
@@ -188,4 +153,5 @@ def _search(server: Server, experiment: str) -> float:
     return time.monotonic() - start
 
 
-WORKLOAD = Health()
+# /health is asked by a process of its own, on a new connection every INTERVAL seconds.
+WORKLOAD = AloneWorkload("health", f"/health of {WORKERS} workers, ms", FIGURES, _measure)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from benchmarks.alone import AloneWorkload
 from benchmarks.bench import Bench
 from benchmarks.client import API, Client
 from benchmarks.databases import POSTGRESQL, Database
+from benchmarks.failures import FAILURES
 from benchmarks.load import Template
-from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.rounds import TurnFailed
+from benchmarks.results import Figure, ServerResult
 from benchmarks.seeding import DENSE, seed_runs
-from benchmarks.servers import BASELINE, Kind, NotAvailable, Server
+from benchmarks.servers import BASELINE, Kind, Server
 from benchmarks.workloads import log_metric
 
 CLIENTS = 16
@@ -29,62 +29,23 @@ FIGURES = [
 ]
 
 
-@dataclass(frozen=True)
-class Memory:
-    """One server at a time: pages that two servers share would count for half in each."""
-
-    name: str = "memory"
-    title: str = (
-        "memory of the process tree (PSS): idle, and after log-metric, searches of runs and experiments, UI"
-    )
-
-    def workers(self, kind: Kind) -> int:
-        """The baseline has two workers, the others four: they are to need less although they have more."""
-        return 2 if kind.name == BASELINE else 4
-
-    def turns(self, bench: Bench) -> int:
-        """Return the number of servers started."""
-        return bench.rounds(full=3, quick=1) * len(bench.kinds)
-
-    def run(self, bench: Bench) -> WorkloadResult:
-        """Start, settle, load, settle; round after round."""
-        result = WorkloadResult(self.name, self.title, FIGURES)
-        result.servers = {kind.name: ServerResult(kind.title) for kind in bench.kinds}
-        rounds = bench.rounds(full=3, quick=1)
-        for number in range(rounds):
-            for kind in bench.in_turn(number):
-                bench.step(f"memory: round {number + 1} of {rounds}, {kind.name}")
-                row = result.servers[kind.name]
-                if row.failed:
-                    continue
-                try:
-                    figures = self._measure(bench, kind)
-                except (NotAvailable, *TurnFailed) as ex:
-                    bench.failed(row, f"{type(ex).__name__}: {ex}")
-                    continue
-                row.rounds.append(figures)
-                bench.say(
-                    f"memory {kind.name}: {figures['processes']:.0f} processes, "
-                    f"idle {figures['idle']:.0f} MiB, after load {figures['loaded']:.0f} MiB"
-                )
-        return result
-
-    def _measure(self, bench: Bench, kind: Kind) -> dict[str, float]:
-        databases = bench.databases(POSTGRESQL)
-        workers = self.workers(kind)
-        with databases.with_schema(kind.name) as database, bench.running(kind, database, workers) as server:
-            server.wait_until_settled()
-            idle, processes = server.pss_bytes(), len(server.tree())
-            _load(server, database, requests=1_000 if bench.quick else 4_000)
-            server.wait_until_settled()
-            loaded, loaded_processes = server.pss_bytes(), len(server.tree())
-        return {
-            "workers": float(workers),
-            "processes": float(processes),
-            "idle": idle / MEBIBYTE,
-            "loaded": loaded / MEBIBYTE,
-            "loaded_processes": float(loaded_processes),
-        }
+def _measure(bench: Bench, kind: Kind, row: ServerResult) -> dict[str, float]:
+    # The baseline has two workers, the others four: they are to need less although they have more.
+    workers = 2 if kind.name == BASELINE else 4
+    databases = bench.databases(POSTGRESQL)
+    with databases.with_schema(kind.name) as database, bench.running(kind, database, workers) as server:
+        server.wait_until_settled()
+        idle, processes = server.pss_bytes(), len(server.tree())
+        _load(server, database, requests=1_000 if bench.quick else 4_000)
+        server.wait_until_settled()
+        loaded, loaded_processes = server.pss_bytes(), len(server.tree())
+    return {
+        "workers": float(workers),
+        "processes": float(processes),
+        "idle": idle / MEBIBYTE,
+        "loaded": loaded / MEBIBYTE,
+        "loaded_processes": float(loaded_processes),
+    }
 
 
 def _load(server: Server, database: Database, requests: int) -> None:
@@ -126,8 +87,14 @@ def _client(
             for number in range(requests):
                 method, path, body = sorts[number % len(sorts)].filled(run, number)
                 client.send(method, path, body or None)
-    except TurnFailed as ex:
+    except FAILURES as ex:
         failures.append(ex)
 
 
-WORKLOAD = Memory()
+# One server at a time: pages that two servers share would count for half in each.
+WORKLOAD = AloneWorkload(
+    "memory",
+    "memory of the process tree (PSS): idle, and after log-metric, searches of runs and experiments, UI",
+    FIGURES,
+    _measure,
+)

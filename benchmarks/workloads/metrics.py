@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from benchmarks.client import API, Client
 from benchmarks.databases import Database
+from benchmarks.failures import CheckFailed
 from benchmarks.load import Template
-from benchmarks.rounds import CheckFailed, LoadWorkload
+from benchmarks.rounds import LoadWorkload
 
 CHECKED_STEP = 7
 ROWS = "SELECT key, value, timestamp, step FROM {table} WHERE run_uuid = :run ORDER BY key"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.databases import POSTGRESQL, SQLITE, Databases
+from benchmarks.failures import FAILURES, reason
 from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.servers import Kind, NotAvailable
+from benchmarks.servers import Kind
 
 WORKERS = 2
 
@@ -57,8 +58,8 @@ def _started(
     try:
         with make(kind.name) as database, bench.running(kind, database, WORKERS) as server:
             return server.start_seconds
-    except NotAvailable as ex:
-        row.note(f"{databases.name}, {_state(existing)}: not available: {ex}")
+    except FAILURES as ex:
+        row.note(f"{databases.name}, {_state(existing)}: {reason(ex)}")
         return None
 
 
