@@ -19,6 +19,8 @@ CYTHON_MODULES = [
 MYPYC_MODULES = [
     "mlflow_accel/handlers/metrics.py",
 ]
+MYPYC_GROUP = "mlflow_accel.handlers.compiled"
+"""Names the library that they share, ``handlers/compiled__mypyc``, which mypyc would else put at top level."""
 
 # Never -Ofast or -ffast-math: they flush subnormal numbers to zero, in the whole process.
 COMPILE_ARGS = ["-O2"]
@@ -43,9 +45,10 @@ def extensions(build: str) -> list[Extension]:
         )
         for path in CYTHON_MODULES
     ]
+    directives = {"language_level": "3", "linetrace": trace}
     return [
-        *cythonize(kernels, compiler_directives={"language_level": "3", "linetrace": trace}),
-        *mypycify(MYPYC_MODULES, opt_level="2"),
+        *cythonize(kernels, compiler_directives=directives),  # type: ignore[no-untyped-call]
+        *mypycify(MYPYC_MODULES, opt_level="2", group_name=MYPYC_GROUP),
     ]
 
 

@@ -1,0 +1,54 @@
+"""``POST runs/log-metric`` and ``POST runs/log-batch``.
+
+A handler takes the body and a store, and returns the answer's body, or None for a request that it leaves to
+upstream's view; nothing has been written then. ``store.write(batch)`` returns ``"fast"`` after the commit, or the
+reason for which it declined. Each request is counted once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import UNSET
+from msgspec.json import Decoder
+
+from mlflow_accel.counters import count
+from mlflow_accel.handlers.bodies import LogBatch, LogMetric
+from mlflow_accel.kernels.batch import columns
+
+_decode_metric: Final[Any] = Decoder(LogMetric).decode
+_decode_batch: Final[Any] = Decoder(LogBatch).decode
+
+
+def _write(endpoint: str, batch: Any, store: Any) -> bytes | None:
+    if batch is None:
+        count(endpoint, "key")
+        return None
+    outcome = store.write(batch)
+    count(endpoint, outcome)
+    return b"{}" if outcome == "fast" else None
+
+
+def log_metric(body: bytes, store: Any) -> bytes | None:
+    """Log one metric."""
+    try:
+        metric = _decode_metric(body)
+    except ValueError:  # msgspec's errors, and UnicodeDecodeError
+        count("log_metric", "body")
+        return None
+    if metric.run_id is UNSET:
+        metric.run_id = metric.run_uuid
+    elif metric.run_uuid and metric.run_uuid != metric.run_id:
+        count("log_metric", "body")
+        return None
+    return _write("log_metric", columns(metric.run_id, [metric], [], []), store)
+
+
+def log_batch(body: bytes, store: Any) -> bytes | None:
+    """Log metrics, params and tags of one run."""
+    try:
+        batch = _decode_batch(body)
+    except ValueError:
+        count("log_batch", "body")
+        return None
+    return _write("log_batch", columns(batch.run_id, batch.metrics, batch.params, batch.tags), store)
