@@ -1,0 +1,1 @@
+"""Real servers, real databases and raw requests for the tests."""
