@@ -11,7 +11,7 @@ from flask import Flask
 
 from mlflow_accel import patching
 from mlflow_accel.errors import ConfigurationError
-from mlflow_accel.server import launch
+from mlflow_accel.server import launch, runtime, worker
 
 _logger = logging.getLogger(__name__)
 
@@ -20,7 +20,10 @@ RETRY_AFTER_SECONDS = 1
 
 def create_app() -> Callable[..., Iterable[bytes]]:
     """Return the WSGI application for this process's options."""
+    worker.refuse_unprepared_preload()
     started = launch.current()
+    if not runtime.is_arbiter():
+        worker.enter()
     app_name = started.params["app_name"]
     application = _plugin(app_name) if app_name else _upstream_app()
     from mlflow_accel.server import fast_lane, unserved

@@ -40,6 +40,9 @@ timeout = 300
 control_socket_disable = True
 
 
+runtime.set_arbiter(os.getpid())
+
+
 def on_starting(server: Any) -> None:
     """Refuse an address that is in use: with SO_REUSEPORT the workers would share it with whoever has it."""
     if not server.cfg.reuse_port or "GUNICORN_PID" in os.environ:
@@ -63,7 +66,7 @@ def when_ready(server: Any) -> None:
     from mlflow_accel.server import fork, status
 
     fork.put_away()
-    runtime.describe(server.pid, status.facts(workers=server.cfg.workers))
+    runtime.describe(server.pid, status.facts(workers=server.cfg.workers, address=server.cfg.address[0]))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -74,11 +77,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Give the worker its counters, and let its SQLite calls run in threads from now on."""
-    from mlflow_accel.store import engines
+    """Let the worker take up what the arbiter must not have."""
+    from mlflow_accel.server import worker as accel_worker
 
-    runtime.attach(arbiter_pid=worker.ppid)
-    engines.use_threads()
+    accel_worker.enter()
 
 
 def child_exit(server: Any, worker: Any) -> None:

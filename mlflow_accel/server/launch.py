@@ -18,6 +18,7 @@ import click
 
 from mlflow_accel import patching
 from mlflow_accel.errors import ConfigurationError
+from mlflow_accel.server import runtime
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,15 @@ def current() -> Launch:
         command = mlflow.cli.cli.commands["server"]
         context = command.make_context("server", [])
         with context:
-            prepare(command.callback, context.params)
+            prepare(command.callback, context.params, share=True)
     assert _launch is not None
     return _launch
 
 
-def prepare(callback: Callable[..., Any], params: Mapping[str, Any]) -> Launch:
+def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool = False) -> Launch:
     """Run upstream's ``server`` callback (inside its click context) and put its environment in place.
+
+    ``share``: each worker prepares for itself, and takes over the ids and folders that the first one was given.
 
     Raises:
         ConfigurationError: an option that only another server understands was given.
@@ -79,7 +82,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any]) -> Launch:
         # gunicorn's options are kept from upstream, which refuses its security options beside them and would warn.
         callback(**{**params, "gunicorn_opts": None})
     except _Reached as reached:
-        env = dict(reached.env)
+        env = runtime.share("environment", dict(reached.env)) if share else dict(reached.env)
     else:
         raise ConfigurationError("upstream's server command ended without starting a server.")
     # Auth decides by this name whether its Flask form or its FastAPI form is built.

@@ -37,9 +37,58 @@ def directory(arbiter_pid: int) -> Path:
     return path
 
 
-def attach(arbiter_pid: int) -> None:
+_arbiter_pid = 0
+
+
+def set_arbiter(pid: int) -> None:
+    """Say which process the arbiter is; it does so itself, before it forks."""
+    global _arbiter_pid
+    _arbiter_pid = pid
+
+
+def arbiter_pid() -> int:
+    """Return the arbiter's pid: as it said, or, where gunicorn runs without our settings, this worker's parent."""
+    return _arbiter_pid or os.getppid()
+
+
+def is_arbiter() -> bool:
+    """Return whether this process is the arbiter, started with our settings."""
+    return _arbiter_pid == os.getpid()
+
+
+def attach() -> None:
     """Keep this worker's counters in the server's directory."""
-    counters.attach(directory(arbiter_pid) / f"counters-{os.getpid()}")
+    counters.attach(directory(arbiter_pid()) / f"counters-{os.getpid()}")
+
+
+def share(name: str, values: dict[str, str]) -> dict[str, str]:
+    """Return the values under ``name`` that all workers of this server share: those of whoever came first."""
+    path = directory(arbiter_pid()) / f"{name}.json"
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(values))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return json.loads(path.read_text())  # type: ignore[no-any-return]
+    finally:
+        draft.unlink()
+    return values
+
+
+def address() -> tuple[str, int] | None:
+    """Return the host and port at which the server listens, as far as it said so."""
+    path = directory(arbiter_pid()) / "server.json"
+    found = json.loads(path.read_text()).get("address") if path.exists() else None
+    return (found[0], found[1]) if found else None
+
+
+def is_alive(pid: str) -> bool:
+    """Return whether ``pid`` (digits, or '') names a process that runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ValueError, FileNotFoundError):
+        return False
+    return state != "Z"
 
 
 def describe(arbiter_pid: int, facts: dict[str, Any]) -> None:

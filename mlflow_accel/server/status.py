@@ -10,7 +10,7 @@ from mlflow.version import VERSION
 from mlflow_accel import __version__, _impl, patching
 
 
-def facts(workers: int) -> dict[str, Any]:
+def facts(workers: int, address: Any) -> dict[str, Any]:
     """Return versions, implementation per module, patches, database, driver, pool and workers of this server."""
     engine = getattr(handlers._tracking_store, "engine", None)
     return {
@@ -19,4 +19,5 @@ def facts(workers: int) -> dict[str, Any]:
         "implementation": _impl.modules(),
         "patches": [],
         "workers": workers,
+        "address": address,
     }

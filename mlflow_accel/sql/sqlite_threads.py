@@ -36,13 +36,17 @@ _pool: Any = None
 _writers: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
-def use_threads() -> None:
-    """From now on run calls in gevent's thread pool, if gevent is in use. Called in workers: threads do not survive a fork."""
+def use_threads() -> bool:
+    """From now on run calls in gevent's thread pool, if gevent is in use; return whether it is.
+
+    Called in workers only: threads do not survive a fork.
+    """
     global _pool
     from gevent import get_hub, monkey
 
     if monkey.is_module_patched("threading"):
         _pool = get_hub().threadpool
+    return _pool is not None
 
 
 def in_thread(function: Callable[..., T], *arguments: Any) -> T:
