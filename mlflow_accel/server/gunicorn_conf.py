@@ -63,10 +63,13 @@ def on_starting(server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Put away what must not be forked, and say what this server is."""
-    from mlflow_accel.server import fork, status
+    from mlflow_accel.server import fork
 
     fork.put_away()
-    runtime.describe(server.pid, status.facts(workers=server.cfg.workers, address=server.cfg.address[0]))
+    if server.cfg.preload_app:
+        from mlflow_accel.server import assembly, status
+
+        runtime.describe(server.pid, status.facts(server.cfg.address, assembly.lane_objection()))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
