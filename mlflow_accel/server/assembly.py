@@ -31,12 +31,13 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
     app_name = started.params["app_name"]
     application = _plugin(app_name) if app_name else _upstream_app()
-    from mlflow_accel.server import fast_lane, unserved
+    from mlflow_accel.server import fast_lane, heavy, unserved
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app = _upstream_app()
     unserved.register(app)
     patching.apply_routes(app)
+    heavy.install(app)
     behind = _with_retry_after(application)
     if reason := lane_objection():
         _logger.info("Hot requests go through Flask: %s.", reason)
@@ -48,6 +49,8 @@ def lane_objection() -> str | None:
     """Return why hot requests go through Flask in this server, or None."""
     from mlflow_accel.server import fast_lane
 
+    if not patching.active("server.fast_lane"):
+        return "upstream's hooks were not reviewed in this release"
     return "an app plugin serves" if launch.current().params["app_name"] else fast_lane.objection(_upstream_app())
 
 

@@ -67,7 +67,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
 
     Raises:
         ConfigurationError: an option that only another server understands was given.
-        SystemExit: upstream refused to start; it has said why.
+        SystemExit: upstream refused to start; it has said why. Or its own server ran, and has ended.
     """
     global _launch
     _refuse_foreign_options(params)
@@ -75,8 +75,11 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
 
     from mlflow_accel.store import registration
 
+    if not patching.active("server.exec_cmd"):
+        _run_upstream(callback, params, share)
     patching.apply_all({"attribute"})
-    registration.register()
+    if patching.active("store.write"):
+        registration.register()
     mlflow.server._exec_cmd = exec_cmd
     try:
         # gunicorn's options are kept from upstream, which refuses its security options beside them and would warn.
@@ -92,6 +95,17 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     importlib.reload(mlflow.server)
     _launch = Launch(env=env, params=dict(params))
     return _launch
+
+
+def _run_upstream(callback: Callable[..., Any], params: Mapping[str, Any], in_gunicorn: bool) -> NoReturn:
+    """Run upstream's own server, as for every other seam whose upstream code nobody has reviewed yet."""
+    if in_gunicorn:
+        raise ConfigurationError(
+            "this release of MLflow is not one that was reviewed (`mlflow-accel status` says which); install one that "
+            "is, or run `mlflow server`."
+        )
+    callback(**params)
+    sys.exit(0)
 
 
 def _refuse_foreign_options(params: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ def installation() -> dict[str, Any]:
             "Python": platform.python_version(),
         },
         "modules": _impl.modules(),
-        "patches": [dataclasses.asdict(patch) for patch in getattr(patching, "report", list)()],
+        "patches": [dataclasses.asdict(patch) for patch in patching.report()],
     }
 
 

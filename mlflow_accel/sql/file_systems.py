@@ -7,14 +7,15 @@ from pathlib import Path
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre", "afs"}
 """File systems, in the kernel's names, that do not give it."""
 
+MOUNTS = Path("/proc/self/mounts")
+
 
 def kind(path: Path) -> str:
     """Return the kernel's name of the file system of ``path``; '' where the system does not tell (Linux does)."""
-    mounts = Path("/proc/self/mounts")
-    if not mounts.exists():
+    if not MOUNTS.exists():
         return ""
     real, best, found = path.resolve(), "", ""
-    for line in mounts.read_text().splitlines():
+    for line in MOUNTS.read_text().splitlines():
         _, point, file_system, *_ = line.split(" ")
         folder = point.replace("\\040", " ")
         if len(folder) >= len(best) and real.is_relative_to(folder):

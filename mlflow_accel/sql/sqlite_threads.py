@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from gevent import get_hub, monkey
 from sqlalchemy import Connection, Engine, event
 
 from mlflow_accel.sql import file_systems, urls
@@ -40,24 +41,25 @@ def use_threads() -> bool:
     Called in workers only: threads do not survive a fork.
     """
     global _pool
-    from gevent import get_hub, monkey
-
     if monkey.is_module_patched("threading"):
         _pool = get_hub().threadpool
     return _pool is not None
 
 
 def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Call ``function`` in the thread pool, and wait for it without stopping other requests."""
-    if _pool is None:
+    """Call ``function`` in the thread pool, and wait for it without stopping other requests.
+
+    Whoever runs in a native thread already stops nobody, and calls it there.
+    """
+    if _pool is None or get_hub() is not _pool.hub:
         return function(*arguments)
-    result, error = _pool.apply(_caught, (function, arguments))
+    result, error = _pool.apply(caught, (function, arguments))
     if error is not None:
         raise error
     return result  # type: ignore[no-any-return]
 
 
-def _caught(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T | None, BaseException | None]:
+def caught(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T | None, BaseException | None]:
     """Call ``function``; its error is a result, since gevent prints what a pool's thread raises."""
     try:
         return function(*arguments), None

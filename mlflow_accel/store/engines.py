@@ -24,7 +24,9 @@ def tuned_engine(original: Callable[[str], Engine]) -> Callable[[str], Engine]:
     def create_sqlalchemy_engine(db_uri: str) -> Engine:
         engine = original(db_uri)
         tune_pool(engine)
-        if engine.dialect.name == "sqlite" and urls.sqlite_file(engine.url) is not None:
+        if engine.dialect.name == "sqlite":
+            if urls.sqlite_file(engine.url) is None:
+                return engine
             sqlite_threads.install(engine)
         elif engine.dialect.driver == "psycopg2":
             _wait_cooperatively()
@@ -32,6 +34,11 @@ def tuned_engine(original: Callable[[str], Engine]) -> Callable[[str], Engine]:
         return engine
 
     return create_sqlalchemy_engine
+
+
+def is_tuned(engine: Engine) -> bool:
+    """Return whether ``engine`` is as the writer needs it; one that is not a server's (SQLite in memory) is not."""
+    return engine in _engines
 
 
 def tune_pool(engine: Engine) -> None:
