@@ -65,13 +65,16 @@ def _tcp(server: Any) -> list[tuple[str, int]]:
 
 def when_ready(server: Any) -> None:
     """Put away what must not be forked, and say what this server is."""
-    from mlflow_accel.server import fork, status
+    from mlflow_accel.server import fork
 
     fork.put_away()
     if server.cfg.reuse_port:
         # The workers listen, not the arbiter: gunicorn's own line names no address.
         server.log.info("Serving at: %s", ", ".join(f"http://{host}:{port}" for host, port, *_ in _tcp(server)))
-    runtime.describe(server.pid, status.facts(workers=server.cfg.workers, address=server.cfg.address[0]))
+    if server.cfg.preload_app:
+        from mlflow_accel.server import assembly, status
+
+        runtime.describe(server.pid, status.facts(server.cfg.address, assembly.lane_objection()))
 
 
 def pre_fork(server: Any, worker: Any) -> None:

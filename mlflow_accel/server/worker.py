@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import sys
+from typing import Any
 
 from mlflow_accel.errors import ConfigurationError
-from mlflow_accel.server import jobs, runtime
+from mlflow_accel.server import jobs, runtime, status
 from mlflow_accel.store import engines
 
 _entered = 0
@@ -25,6 +28,28 @@ def enter() -> None:
         gevent.spawn(jobs.start_runner_if_needed)
     else:
         jobs.start_runner_if_needed()
+
+
+def describe_server(lane_objection: str | None) -> None:
+    """Say what this server is, where the arbiter cannot: it has not loaded the application."""
+    runtime.describe(runtime.arbiter_pid(), status.facts(_addresses(), lane_objection))
+
+
+def _addresses() -> list[Any]:
+    """Return where this process listens: ``(host, port)``, or the path of a Unix socket."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        descriptor = int(name)
+        try:
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+        except OSError:  # the listing's own descriptor, closed by now
+            continue
+        with socket.socket(fileno=os.dup(descriptor)) as candidate:
+            if candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                address = candidate.getsockname()
+                found.append(address[:2] if isinstance(address, tuple) else address)
+    return found
 
 
 def refuse_unprepared_preload() -> None:

@@ -16,11 +16,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from gevent import get_hub, monkey
 from sqlalchemy import Connection, Engine, event
+
+from mlflow_accel.sql import file_systems, urls
 
 T = TypeVar("T")
 
@@ -29,11 +30,6 @@ MODE = "mlflow_accel_mode"
 
 BUSY_SECONDS = 20.0
 """How long a writer waits for another; upstream's own figure."""
-
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre", "afs"}
-"""WAL needs memory shared by all users of the file, which these do not give."""
-
-MOUNTS = Path("/proc/self/mounts")
 
 _pool: Any = None
 _writers: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -170,9 +166,9 @@ class ThreadedConnection(sqlite3.Connection):
 
 def install(engine: Engine) -> None:
     """Make ``engine`` (of a SQLite file) connect with :class:`ThreadedConnection`."""
-    assert engine.url.database is not None
-    path = Path(engine.url.database.removeprefix("file:").partition("?")[0]).absolute()
-    wal = is_local(path)
+    path = urls.sqlite_file(engine.url)
+    assert path is not None
+    wal = file_systems.is_local(path)
 
     def do_connect(dialect: Any, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
         keywords["factory"] = functools.partial(_connect, writer=_writers[str(path)], wal=wal)
@@ -195,16 +191,3 @@ def _connect(*arguments: Any, writer: threading.Lock, wal: bool, **keywords: Any
     connection = in_thread(functools.partial(ThreadedConnection, *arguments, **keywords))
     connection.writer, connection.wal = writer, wal
     return connection
-
-
-def is_local(path: Path) -> bool:
-    """Return whether ``path`` lies on a file system of this machine, as far as the system tells (Linux does)."""
-    if not MOUNTS.exists():
-        return True
-    best, kind = "", ""
-    for line in MOUNTS.read_text().splitlines():
-        _, point, file_system, *_ = line.split(" ")
-        folder = point.replace("\\040", " ")
-        if len(folder) >= len(best) and path.is_relative_to(folder):
-            best, kind = folder, file_system
-    return kind not in NETWORK_FILE_SYSTEMS

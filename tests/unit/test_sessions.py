@@ -13,7 +13,7 @@ from mlflow.store.tracking.dbmodels.models import SqlExperimentTag
 from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 
-from mlflow_accel.sql import sqlite_threads
+from mlflow_accel.sql import file_systems, sqlite_threads
 from mlflow_accel.store.engines import tuned_engine
 from mlflow_accel.store.sessions import ManagedSession, managed_session_maker
 from tests.support.databases import Databases
@@ -170,9 +170,9 @@ def test_network_file_systems_get_no_wal(
 ) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"none / ext4 rw 0 0\nserver:/x /data\\040set {kind} rw 0 0\n")
-    monkeypatch.setattr(sqlite_threads, "MOUNTS", mounts)
-    assert sqlite_threads.is_local(tmp_path.__class__("/data set/mlflow.db")) is local
-    assert sqlite_threads.is_local(tmp_path.__class__("/data/mlflow.db"))
+    monkeypatch.setattr(file_systems, "MOUNTS", mounts)
+    assert file_systems.is_local(tmp_path.__class__("/data set/mlflow.db")) is local
+    assert file_systems.is_local(tmp_path.__class__("/data/mlflow.db"))
 
 
 def _in_another_thread(function: Callable[[], Any]) -> Any:
