@@ -20,7 +20,7 @@ MYPYC_MODULES = [
     "mlflow_accel/handlers/metrics.py",
 ]
 MYPYC_GROUP = "mlflow_accel.handlers.compiled"
-"""The library that they share, ``handlers/compiled__mypyc``. Unnamed, two modules would share one at top level."""
+"""Names the library that they share, ``handlers/compiled__mypyc``, which mypyc would else put at top level."""
 
 # Never -Ofast or -ffast-math: they flush subnormal numbers to zero, in the whole process.
 COMPILE_ARGS = ["-O2"]
@@ -45,8 +45,9 @@ def extensions(build: str) -> list[Extension]:
         )
         for path in CYTHON_MODULES
     ]
+    directives = {"language_level": "3", "linetrace": trace}
     return [
-        *cythonize(kernels, compiler_directives={"language_level": "3", "linetrace": trace}),
+        *cythonize(kernels, compiler_directives=directives),  # type: ignore[no-untyped-call]
         *mypycify(MYPYC_MODULES, opt_level="2", group_name=MYPYC_GROUP),
     ]
 

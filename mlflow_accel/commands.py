@@ -1,4 +1,4 @@
-"""The command group: upstream's own, one command replaced and two added. Import it after patching."""
+"""The command group: upstream's own, `server` replaced, `doctor` extended, `status` added. Import it after patching."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import mlflow.cli
 from mlflow.version import VERSION
 
 from mlflow_accel import __version__
+from mlflow_accel.diagnosis.commands import doctor, status
 from mlflow_accel.errors import AccelError
 
 
@@ -26,7 +27,7 @@ class _Group(mlflow.cli.AliasedGroup):  # type: ignore[misc]
 
 def _server() -> click.Command:
     """Return upstream's ``server`` command, every option and text of it, ending in gunicorn in this process."""
-    command = copy.copy(mlflow.cli.cli.commands["server"])
+    command: click.Command = copy.copy(mlflow.cli.cli.commands["server"])
     upstream = command.callback
     assert upstream is not None
 
@@ -40,10 +41,16 @@ def _server() -> click.Command:
     return command
 
 
+def _show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"mlflow-accel {__version__}, mlflow {VERSION}")
+        ctx.exit()
+
+
 cli = _Group(
     name="mlflow-accel",
     help="MLflow's command line, with `server` and `ui` made fast.",
-    commands={**mlflow.cli.cli.commands, "server": _server()},
+    commands={**mlflow.cli.cli.commands, "server": _server(), "status": status, "doctor": doctor(mlflow.cli.cli.commands["doctor"])},
     params=[
         *(p for p in mlflow.cli.cli.params if p.name != "version"),
         click.Option(
@@ -52,7 +59,7 @@ cli = _Group(
             is_eager=True,
             expose_value=False,
             help="Show the versions and exit.",
-            callback=lambda ctx, _, on: on and (click.echo(f"mlflow-accel {__version__}, mlflow {VERSION}"), ctx.exit()),
+            callback=_show_versions,
         ),
     ],
     callback=mlflow.cli.cli.callback,

@@ -1,7 +1,7 @@
 """The request bodies that are understood, as types.
 
-A body with another field, another type or a null is not one of these, and is declined. Not compiled by mypyc: it
-cannot compile msgspec's metaclass.
+A body with another field, another type or a null is not one of these, and is declined. Plain, because mypyc cannot
+compile classes of msgspec's metaclass.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Metric(Struct, forbid_unknown_fields=True, gc=False):
-    """One metric of a batch. Timestamp: ms since the epoch. Java's client sends 64-bit integers as strings."""
+    """One metric of a batch; the timestamp is in ms since the epoch. Java's client sends integers as strings."""
 
     key: str
     value: int | float | str  # NaN and the infinities are strings

@@ -1,8 +1,8 @@
 """``POST runs/log-metric`` and ``POST runs/log-batch``.
 
 A handler takes the body and a store, and returns the answer's body, or None for a request that it leaves to
-upstream's view; it has then written nothing. ``store.write(batch)`` returns ``"fast"`` after the commit, or why it
-declined. Each request is counted once.
+upstream's view; nothing has been written then. ``store.write(batch)`` returns ``"fast"`` after the commit, or the
+reason for which it declined. Each request is counted once.
 """
 
 from __future__ import annotations

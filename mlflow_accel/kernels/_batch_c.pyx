@@ -10,7 +10,9 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    Py_ssize_t PyUnicode_FindChar(object text, Py_UCS4 ch, Py_ssize_t start, Py_ssize_t end, int direction) except -2
+    Py_ssize_t PyUnicode_FindChar(
+        object text, Py_UCS4 character, Py_ssize_t start, Py_ssize_t end, int direction
+    ) except -2
     long long PyLong_AsLongLongAndOverflow(object number, int* overflow) except? -1
     double PyFloat_AS_DOUBLE(object number)
 
@@ -253,7 +255,11 @@ cdef inline bint _is_newer(list values, list timestamps, list steps, Py_ssize_t 
 
 
 def newest(
-    list run_ids not None, list keys not None, list values not None, list timestamps not None, list steps not None
+    list run_ids not None,
+    list keys not None,
+    list values not None,
+    list timestamps not None,
+    list steps not None,
 ):
     cdef Py_ssize_t i, j, count = len(keys)
     cdef dict by_run = {}
@@ -265,7 +271,7 @@ def newest(
         raise ValueError("the columns differ in length")
     for i in range(count):
         run_id = run_ids[i]
-        # The metrics of a batch stand together and share one text: mostly, the run is that of the line before.
+        # The metrics of a batch stand together and share one text: mostly, the run is that of the metric before.
         if run_id is not last:
             last = run_id
             by_key = by_run.get(run_id)

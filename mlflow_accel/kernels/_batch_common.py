@@ -9,7 +9,7 @@ class Metric(Protocol):
     """One metric as a client sends it; absent texts are ``""``, and the NaN and infinities are texts."""
 
     key: str
-    value: int | float | str
+    value: float | str
     timestamp: int | str
     step: int | str
     model_id: str
@@ -28,10 +28,11 @@ class Pair(Protocol):
 class Batch:
     """One client's write to one run, as columns.
 
-    ``keys`` to ``nans`` are parallel, one position per metric. ``timestamps`` are ms since the epoch. A NaN has the
-    value 0.0 and its flag in ``nans``; an infinity is the largest finite double with its sign. ``model_ids``,
+    ``keys`` to ``nans`` are parallel, one position per metric. ``timestamps`` are in ms since the epoch. A NaN has
+    the value 0.0 and its flag in ``nans``; an infinity is the largest finite double with its sign. ``model_ids``,
     ``dataset_names`` and ``dataset_digests`` are parallel to them too, with None where a metric names no model, or
-    are all three None when no metric does. Keys of params are unique, and so are those of tags.
+    all three are None when no metric does. Keys of params are unique, and so are those of tags. ``rows`` is how
+    many rows it inserts at most (metrics, model metrics, params and tags; not latest_metrics), to bound a group.
     """
 
     __slots__ = (
@@ -78,7 +79,6 @@ class Batch:
         if model_ids is not None:
             rows += len(model_ids) - model_ids.count(None)
         self.rows = rows
-        """Rows that it inserts (metrics, model metrics, params, tags), to bound a group; latest_metrics not counted."""
 
 
 MAX_METRICS = 1000
@@ -90,12 +90,12 @@ MAX_ENTITIES = 1000
 MAX_KEY = 250
 MAX_PARAM_VALUE = 6000
 MAX_TAG_VALUE = 8000
-"""Upstream's limits, in characters; a test compares them. Above them it truncates or refuses, which is its to do."""
+"""Upstream's limits, in characters; a test compares them. Above them it truncates or refuses."""
 
 MAX_MODEL_ID = 36
 MAX_DATASET_NAME = 500
 MAX_DATASET_DIGEST = 36
-"""Lengths of the columns of logged_model_metrics. PostgreSQL and MySQL refuse longer texts, SQLite stores them."""
+"""Lengths of columns of logged_model_metrics. PostgreSQL and MySQL refuse longer texts, SQLite stores them."""
 
 RUN_NAME_TAG = "mlflow.runName"
 """Setting this tag renames the run, which is more than storing a tag."""

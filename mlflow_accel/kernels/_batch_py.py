@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from math import isinf
+from math import isfinite
 
 from mlflow_accel.kernels._batch_common import (
     MAX_DATASET_DIGEST,
@@ -23,8 +23,8 @@ from mlflow_accel.kernels._batch_common import (
     Pair,
 )
 
-# A path that normalises to itself and stays below where it starts: no empty part, no part "." or "..", no leading
-# "/", and (upstream's rule) nothing that begins with two dots.
+# A path that normalises to itself and stays below where it starts: no empty part, no part "." or "..". Upstream
+# refuses every name that begins with two dots.
 _PART = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9_.\- :]+"
 _KEY = re.compile(rf"(?!\.\.){_PART}(?:/{_PART})*\Z")
 # What upstream gives a run. MySQL would find a run by its id in capitals, too, and store the capitals.
@@ -50,7 +50,7 @@ def _int64(number: int | str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def _double(number: int | float | str) -> tuple[float, bool] | None:
+def _double(number: float | str) -> tuple[float, bool] | None:
     """Return the value as it is stored, and whether it stands for a NaN."""
     if isinstance(number, str):
         return _NOT_FINITE.get(number)
@@ -58,7 +58,7 @@ def _double(number: int | float | str) -> tuple[float, bool] | None:
         value = float(number)
     except OverflowError:
         return None
-    return None if isinf(value) else (value, False)
+    return (value, False) if isfinite(value) else None
 
 
 def _pairs(pairs: list[Pair], count: int, limit: int) -> list[tuple[str, str]] | None:
@@ -76,8 +76,8 @@ def _pairs(pairs: list[Pair], count: int, limit: int) -> list[tuple[str, str]] |
 def columns(run_id: str, metrics: list[Metric], params: list[Pair], tags: list[Pair]) -> Batch | None:
     """Check what a client sent for a run and return it as columns, or None unless all of it is plain.
 
-    Plain is what every database stores as it was sent, without truncation, a second look or an effect elsewhere:
-    ASCII keys, numbers in range, lengths within limits, no key twice where one row would win.
+    Plain is what every database stores as it was sent, without truncation or an effect elsewhere: ASCII keys,
+    numbers in range, lengths within limits, no key twice where one row would win.
     """
     if _RUN_ID.match(run_id) is None:
         return None

@@ -11,7 +11,7 @@ from flask import Flask
 
 from mlflow_accel import patching
 from mlflow_accel.errors import ConfigurationError
-from mlflow_accel.server import launch
+from mlflow_accel.server import launch, runtime, worker
 
 _logger = logging.getLogger(__name__)
 
@@ -20,21 +20,41 @@ RETRY_AFTER_SECONDS = 1
 
 def create_app() -> Callable[..., Iterable[bytes]]:
     """Return the WSGI application for this process's options."""
-    started = launch.current()
+    worker.refuse_unprepared_preload()
+    application = _assemble(launch.current())
+    if not runtime.is_arbiter():
+        worker.describe_server(lane_objection())
+        worker.enter()
+    return application
+
+
+def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
     app_name = started.params["app_name"]
     application = _plugin(app_name) if app_name else _upstream_app()
-    from mlflow_accel.server import fast_lane, unserved
+    from mlflow_accel.server import fast_lane, heavy, unserved
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app = _upstream_app()
     unserved.register(app)
     patching.apply_routes(app)
-    reason = "an app plugin serves" if app_name else fast_lane.objection(app)
+    heavy.install(app)
     behind = _with_retry_after(application)
-    if reason:
+    if reason := lane_objection():
         _logger.info("Hot requests go through Flask: %s.", reason)
         return behind
     return fast_lane.FastLane(app, behind)
+
+
+def lane_objection() -> str | None:
+    """Return why hot requests go through Flask in this server, or None."""
+    from mlflow_accel.server import fast_lane
+
+    if launch.current().params["app_name"]:
+        return "an app plugin serves"
+    routes_are_ours = all(status.applied for status in patching.report() if status.seam == "route")
+    if not (patching.active("server.fast_lane") and routes_are_ours):
+        return "some of upstream's code is not what was reviewed"
+    return fast_lane.objection(_upstream_app())
 
 
 def _upstream_app() -> Flask:

@@ -86,7 +86,7 @@ def objection(app: Flask) -> str | None:
     """Return why there can be no fast lane in front of ``app``, or None."""
     if MLFLOW_ENABLE_WORKSPACES.get():
         return "workspaces are enabled"
-    if app.wsgi_app.__func__ is not Flask.wsgi_app:  # type: ignore[attr-defined]
+    if getattr(app.wsgi_app, "__func__", None) is not Flask.wsgi_app:
         return "the application is wrapped in other WSGI middleware"
     for kind, functions in (
         ("before_request", app.before_request_funcs),

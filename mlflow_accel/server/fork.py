@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from typing import Any
 
 import gevent
@@ -13,6 +14,8 @@ from mlflow_accel.store import engines
 
 TELEMETRY_SECONDS = 1.0
 """How long upstream's telemetry may take to send the server's start, before its threads are ended."""
+
+TELEMETRY_THREADS = ("GetTelemetryConfig", "MLflowTelemetryConsumer")
 
 
 def put_away() -> None:
@@ -46,14 +49,13 @@ def _others() -> list[Any]:
 def _end_telemetry() -> None:
     from mlflow.telemetry import client as telemetry
 
-    client = telemetry.get_telemetry_client()
-    if client is None or not client.is_active:
-        return
-    threads = [client._config_thread, *client._consumer_threads]
-    client._config_thread.join(TELEMETRY_SECONDS)
-    client._at_exit_callback()
-    for thread in threads:
-        thread.join(TELEMETRY_SECONDS)
+    # The client drops itself where telemetry cannot be sent; its threads may still be about to end.
+    if (client := telemetry.get_telemetry_client()) is not None and client.is_active:
+        client._config_thread.join(TELEMETRY_SECONDS)
+        client._at_exit_callback()
+        # Each worker starts its own when it has something to report.
+        telemetry.set_telemetry_client()
+    for thread in threading.enumerate():
+        if thread.name.startswith(TELEMETRY_THREADS):
+            thread.join(TELEMETRY_SECONDS)
     gevent.killall([g for g in _others() if isinstance(g, gevent.Greenlet)], timeout=TELEMETRY_SECONDS)
-    # Each worker starts its own when it has something to report.
-    telemetry.set_telemetry_client()

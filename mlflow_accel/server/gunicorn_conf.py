@@ -40,13 +40,14 @@ timeout = 300
 control_socket_disable = True
 
 
+runtime.set_arbiter(os.getpid())
+
+
 def on_starting(server: Any) -> None:
     """Refuse an address that is in use: with SO_REUSEPORT the workers would share it with whoever has it."""
     if not server.cfg.reuse_port or "GUNICORN_PID" in os.environ:
         return
-    for address in server.cfg.address:
-        if not isinstance(address, tuple):
-            continue
+    for address in _tcp(server):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,12 +59,22 @@ def on_starting(server: Any) -> None:
                 raise HaltServer(f"cannot listen at {address[0]}:{address[1]}: {ex.strerror}", 1) from None
 
 
+def _tcp(server: Any) -> list[tuple[str, int]]:
+    return [address for address in server.cfg.address if isinstance(address, tuple)]
+
+
 def when_ready(server: Any) -> None:
     """Put away what must not be forked, and say what this server is."""
-    from mlflow_accel.server import fork, status
+    from mlflow_accel.server import fork
 
     fork.put_away()
-    runtime.describe(server.pid, status.facts(workers=server.cfg.workers))
+    if server.cfg.reuse_port:
+        # The workers listen, not the arbiter: gunicorn's own line names no address.
+        server.log.info("Serving at: %s", ", ".join(f"http://{host}:{port}" for host, port, *_ in _tcp(server)))
+    if server.cfg.preload_app:
+        from mlflow_accel.server import assembly, status
+
+        runtime.describe(server.pid, status.facts(server.cfg.address, assembly.lane_objection()))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -74,11 +85,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Give the worker its counters, and let its SQLite calls run in threads from now on."""
-    from mlflow_accel.store import engines
+    """Let the worker take up what the arbiter must not have."""
+    from mlflow_accel.server import worker as accel_worker
 
-    runtime.attach(arbiter_pid=worker.ppid)
-    engines.use_threads()
+    accel_worker.enter()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -18,6 +18,7 @@ import click
 
 from mlflow_accel import patching
 from mlflow_accel.errors import ConfigurationError
+from mlflow_accel.server import runtime
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,19 @@ def current() -> Launch:
         command = mlflow.cli.cli.commands["server"]
         context = command.make_context("server", [])
         with context:
-            prepare(command.callback, context.params)
+            prepare(command.callback, context.params, share=True)
     assert _launch is not None
     return _launch
 
 
-def prepare(callback: Callable[..., Any], params: Mapping[str, Any]) -> Launch:
+def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool = False) -> Launch:
     """Run upstream's ``server`` callback (inside its click context) and put its environment in place.
+
+    ``share``: each worker prepares for itself, and takes over the ids and folders that the first one was given.
 
     Raises:
         ConfigurationError: an option that only another server understands was given.
-        SystemExit: upstream refused to start; it has said why.
+        SystemExit: upstream refused to start; it has said why. Or its own server ran, and has ended.
     """
     global _launch
     _refuse_foreign_options(params)
@@ -72,14 +75,17 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any]) -> Launch:
 
     from mlflow_accel.store import registration
 
+    if not patching.active("server.exec_cmd"):
+        _run_upstream(callback, params, share)
     patching.apply_all({"attribute"})
-    registration.register()
+    if patching.active("store.write"):
+        registration.register()
     mlflow.server._exec_cmd = exec_cmd
     try:
         # gunicorn's options are kept from upstream, which refuses its security options beside them and would warn.
         callback(**{**params, "gunicorn_opts": None})
     except _Reached as reached:
-        env = dict(reached.env)
+        env = runtime.share("environment", dict(reached.env)) if share else dict(reached.env)
     else:
         raise ConfigurationError("upstream's server command ended without starting a server.")
     # Auth decides by this name whether its Flask form or its FastAPI form is built.
@@ -89,6 +95,17 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any]) -> Launch:
     importlib.reload(mlflow.server)
     _launch = Launch(env=env, params=dict(params))
     return _launch
+
+
+def _run_upstream(callback: Callable[..., Any], params: Mapping[str, Any], in_gunicorn: bool) -> NoReturn:
+    """Run upstream's own server, as for every other seam whose upstream code nobody has reviewed yet."""
+    if in_gunicorn:
+        raise ConfigurationError(
+            "this release of MLflow is not one that was reviewed (`mlflow-accel status` says which); install one that "
+            "is, or run `mlflow server`."
+        )
+    callback(**params)
+    sys.exit(0)
 
 
 def _refuse_foreign_options(params: Mapping[str, Any]) -> None:

@@ -37,9 +37,63 @@ def directory(arbiter_pid: int) -> Path:
     return path
 
 
-def attach(arbiter_pid: int) -> None:
+_arbiter_pid = 0
+
+
+def set_arbiter(pid: int) -> None:
+    """Say which process the arbiter is; it does so itself, before it forks."""
+    global _arbiter_pid
+    _arbiter_pid = pid
+
+
+def arbiter_pid() -> int:
+    """Return the arbiter's pid: as it said, or, where gunicorn runs without our settings, this worker's parent."""
+    return _arbiter_pid or os.getppid()
+
+
+def is_arbiter() -> bool:
+    """Return whether this process is the arbiter, started with our settings."""
+    return _arbiter_pid == os.getpid()
+
+
+def attach() -> None:
     """Keep this worker's counters in the server's directory."""
-    counters.attach(directory(arbiter_pid) / f"counters-{os.getpid()}")
+    counters.attach(directory(arbiter_pid()) / f"counters-{os.getpid()}")
+
+
+def share(name: str, values: dict[str, str]) -> dict[str, str]:
+    """Return the values under ``name`` that all workers of this server share: those of whoever came first."""
+    path = directory(arbiter_pid()) / f"{name}.json"
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(values))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return json.loads(path.read_text())  # type: ignore[no-any-return]
+    finally:
+        draft.unlink()
+    return values
+
+
+def address() -> tuple[str, int] | None:
+    """Return the first host and port at which the server listens, as far as it said so."""
+    found = facts(directory(arbiter_pid())).get("addresses", [])
+    return next(((a[0], a[1]) for a in found if not isinstance(a, str)), None)
+
+
+def is_alive(pid: str) -> bool:
+    """Return whether ``pid`` (digits, or '') names a process that runs; a zombie does not."""
+    try:
+        os.kill(int(pid), 0)
+        state = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    except FileNotFoundError:
+        # Either it has just ended, or the system has no /proc.
+        return not Path("/proc/self").exists()
+    return state != "Z"
 
 
 def describe(arbiter_pid: int, facts: dict[str, Any]) -> None:
@@ -48,6 +102,14 @@ def describe(arbiter_pid: int, facts: dict[str, Any]) -> None:
     draft = path.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(facts))
     draft.replace(path)
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Return what the server whose directory is ``path`` has said of itself; nothing while it starts."""
+    try:
+        return json.loads((path / "server.json").read_text())  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        return {}
 
 
 def remove(arbiter_pid: int) -> None:
@@ -69,6 +131,12 @@ def servers() -> dict[int, Path]:
         else:
             found[pid] = path
     return found
+
+
+def workers(path: Path) -> list[int]:
+    """Return the pids of the workers that run now, of the server whose directory is ``path``."""
+    pids = (file.name.removeprefix("counters-") for file in path.glob("counters-*"))
+    return sorted(int(pid) for pid in pids if is_alive(pid))
 
 
 def requests(path: Path) -> dict[str, dict[str, int]]:

@@ -16,10 +16,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
+from gevent import get_hub, monkey
 from sqlalchemy import Connection, Engine, event
+
+from mlflow_accel.sql import file_systems, urls
 
 T = TypeVar("T")
 
@@ -29,33 +31,35 @@ MODE = "mlflow_accel_mode"
 BUSY_SECONDS = 20.0
 """How long a writer waits for another; upstream's own figure."""
 
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre", "afs"}
-"""WAL needs memory shared by all users of the file, which these do not give."""
-
 _pool: Any = None
 _writers: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
-def use_threads() -> None:
-    """From now on run calls in gevent's thread pool, if gevent is in use. Called in workers: threads do not survive a fork."""
-    global _pool
-    from gevent import get_hub, monkey
+def use_threads() -> bool:
+    """From now on run calls in gevent's thread pool, if gevent is in use; return whether it is.
 
+    Called in workers only: threads do not survive a fork.
+    """
+    global _pool
     if monkey.is_module_patched("threading"):
         _pool = get_hub().threadpool
+    return _pool is not None
 
 
 def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Call ``function`` in the thread pool, and wait for it without stopping other requests."""
-    if _pool is None:
+    """Call ``function`` in the thread pool, and wait for it without stopping other requests.
+
+    Whoever runs in a native thread already stops nobody, and calls it there.
+    """
+    if _pool is None or get_hub() is not _pool.hub:
         return function(*arguments)
-    result, error = _pool.apply(_caught, (function, arguments))
+    result, error = _pool.apply(caught, (function, arguments))
     if error is not None:
         raise error
     return result  # type: ignore[no-any-return]
 
 
-def _caught(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T | None, BaseException | None]:
+def caught(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T | None, BaseException | None]:
     """Call ``function``; its error is a result, since gevent prints what a pool's thread raises."""
     try:
         return function(*arguments), None
@@ -162,9 +166,9 @@ class ThreadedConnection(sqlite3.Connection):
 
 def install(engine: Engine) -> None:
     """Make ``engine`` (of a SQLite file) connect with :class:`ThreadedConnection`."""
-    assert engine.url.database is not None
-    path = Path(engine.url.database.removeprefix("file:").partition("?")[0]).absolute()
-    wal = _is_local(path)
+    path = urls.sqlite_file(engine.url)
+    assert path is not None
+    wal = file_systems.is_local(path)
 
     def do_connect(dialect: Any, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
         keywords["factory"] = functools.partial(_connect, writer=_writers[str(path)], wal=wal)
@@ -187,17 +191,3 @@ def _connect(*arguments: Any, writer: threading.Lock, wal: bool, **keywords: Any
     connection = in_thread(functools.partial(ThreadedConnection, *arguments, **keywords))
     connection.writer, connection.wal = writer, wal
     return connection
-
-
-def _is_local(path: Path) -> bool:
-    """Return whether ``path`` lies on a file system of this machine, as far as the system tells (Linux does)."""
-    mounts = Path("/proc/self/mounts")
-    if not mounts.exists():
-        return True
-    best, kind = "", ""
-    for line in mounts.read_text().splitlines():
-        _, point, file_system, *_ = line.split(" ")
-        folder = point.replace("\\040", " ")
-        if len(folder) >= len(best) and path.is_relative_to(folder):
-            best, kind = folder, file_system
-    return kind not in NETWORK_FILE_SYSTEMS

@@ -11,6 +11,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 
 from mlflow_accel.kernels.batch import Batch
+from mlflow_accel.store import engines
 from mlflow_accel.store.columns import Member
 from mlflow_accel.store.group_commit import GroupCommit
 from mlflow_accel.store.writer import ALONE, DIALECTS, Writer
@@ -21,7 +22,8 @@ class AcceleratedTracking(SqlAlchemyStore):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        if self.db_type in DIALECTS:
+        self._writer: Writer | None = None
+        if self.db_type in DIALECTS and engines.is_tuned(self.engine):
             self._writer = Writer(self.engine)
             self._group: GroupCommit[Member, str] = GroupCommit(self._writer.write)
 
@@ -33,7 +35,7 @@ class AcceleratedTracking(SqlAlchemyStore):  # type: ignore[misc]
         Raises:
             MlflowException: the database cannot be reached, or the pool is exhausted (503: a retry works).
         """
-        if self.db_type not in DIALECTS:
+        if self._writer is None:
             return "store"
         member = Member(batch, self._get_active_workspace() if self.supports_workspaces else None)
         outcome = self._group.submit(member)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
 from mlflow_accel import config
-from mlflow_accel.sql import sqlite_threads
+from mlflow_accel.sql import sqlite_threads, urls
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -23,8 +23,10 @@ def tuned_engine(original: Callable[[str], Engine]) -> Callable[[str], Engine]:
     @functools.wraps(original)
     def create_sqlalchemy_engine(db_uri: str) -> Engine:
         engine = original(db_uri)
-        _tune_pool(engine)
-        if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+        tune_pool(engine)
+        if engine.dialect.name == "sqlite":
+            if urls.sqlite_file(engine.url) is None:
+                return engine
             sqlite_threads.install(engine)
         elif engine.dialect.driver == "psycopg2":
             _wait_cooperatively()
@@ -34,7 +36,13 @@ def tuned_engine(original: Callable[[str], Engine]) -> Callable[[str], Engine]:
     return create_sqlalchemy_engine
 
 
-def _tune_pool(engine: Engine) -> None:
+def is_tuned(engine: Engine) -> bool:
+    """Return whether ``engine`` is as the writer needs it; one that is not a server's (SQLite in memory) is not."""
+    return engine in _engines
+
+
+def tune_pool(engine: Engine) -> None:
+    """Set how long a request waits for a connection, and that there is no overflow where 0 was asked for."""
     pool = engine.pool
     if not isinstance(pool, QueuePool):
         return
@@ -67,6 +75,22 @@ def _wait_cooperatively() -> None:
                 raise psycopg2.OperationalError(f"unexpected state of a connection: {state}")
 
     extensions.set_wait_callback(wait)
+
+
+def describe(engine: Engine) -> dict[str, Any]:
+    """Return the database's URL without its secrets, its driver, and the pool's class, size, overflow and timeout (s).
+
+    Size, overflow and timeout are None for a pool that has no such bound.
+    """
+    pool = engine.pool
+    bounds: dict[str, Any] = {"size": None, "overflow": None, "timeout": None}
+    if isinstance(pool, QueuePool):
+        bounds = {"size": pool.size(), "overflow": pool._max_overflow, "timeout": pool._timeout}
+    return {
+        "database": urls.masked(engine.url),
+        "driver": engine.dialect.driver,
+        "pool": {"class": type(pool).__name__, **bounds},
+    }
 
 
 def close_connections() -> None:

@@ -1,0 +1,253 @@
+"""Writing a group: what is stored, who is declined, and how many statements it takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from mlflow.entities import LoggedModelStatus, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.store.db import utils as upstream
+from sqlalchemy import event, text
+
+from mlflow_accel.kernels.batch import Batch
+from mlflow_accel.store.accelerated import AcceleratedStore
+from mlflow_accel.store.columns import Member
+from mlflow_accel.store.engines import tuned_engine
+from mlflow_accel.store.writer import ALONE, Writer
+from tests.support.databases import Databases
+
+
+@pytest.fixture
+def store(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AcceleratedStore]:
+    """The accelerated store on a fresh database."""
+    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    monkeypatch.setattr(upstream, "create_sqlalchemy_engine", tuned_engine(upstream.create_sqlalchemy_engine))
+    made = AcceleratedStore(databases.fresh(), str(tmp_path))
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def run_id(store: AcceleratedStore) -> str:
+    """The id of an active run."""
+    return new_run(store)
+
+
+def new_run(store: AcceleratedStore) -> str:
+    """Create a run and return its id."""
+    run_id: str = store.create_run("0", "user", 0, [], "name").info.run_id
+    return run_id
+
+
+def batch(
+    run_id: str,
+    *metrics: tuple[str, float, int, int],
+    params: tuple[tuple[str, str], ...] = (),
+    tags: tuple[tuple[str, str], ...] = (),
+    model_id: str | None = None,
+) -> Batch:
+    """Metrics are ``(key, value, timestamp, step)``."""
+    columns = [list(column) for column in zip(*metrics, strict=True)] or [[], [], [], []]
+    keys, values, timestamps, steps = columns
+    model = [[model_id] * len(keys), [None] * len(keys), [None] * len(keys)] if model_id else [None] * 3
+    nans = [False] * len(keys)
+    return Batch(run_id, keys, values, timestamps, steps, nans, *model, list(params), list(tags))  # type: ignore[arg-type]
+
+
+def write(store: AcceleratedStore, *batches: Batch) -> list[str]:
+    """Write the batches as one group."""
+    return store._writer.write([Member(b, None) for b in batches])
+
+
+def rows(store: AcceleratedStore, statement: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
+    with store.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
+
+
+LATEST = "SELECT key, value, timestamp, step FROM latest_metrics ORDER BY run_uuid, key"
+
+
+def test_latest_is_the_newest_of_a_group(store: AcceleratedStore, run_id: str) -> None:
+    assert write(
+        store,
+        batch(run_id, ("m", 1.0, 10, 1), ("m", 3.0, 10, 2)),
+        batch(run_id, ("m", 2.0, 10, 2), ("n", 1.0, 1, 1)),
+    ) == ["fast", "fast"]
+    assert rows(store, LATEST) == [("m", 3.0, 10, 2), ("n", 1.0, 1, 1)]
+    assert len(rows(store, "SELECT * FROM metrics")) == 4
+
+
+@pytest.mark.parametrize(
+    ("newer", "replaces"),
+    [
+        ((5.0, 10, 3), True),
+        ((1.0, 11, 2), True),
+        ((5.0, 10, 2), True),
+        ((4.0, 10, 2), False),
+        ((9.0, 99, 1), False),
+        ((9.0, 9, 2), False),
+    ],
+    ids=["step", "timestamp", "value", "equal", "older step", "older timestamp"],
+)
+def test_a_stored_latest_gives_way_to_a_newer_one_only(
+    store: AcceleratedStore, run_id: str, newer: tuple[float, int, int], replaces: bool
+) -> None:
+    write(store, batch(run_id, ("m", 4.0, 10, 2)))
+    write(store, batch(run_id, ("m", *newer)))
+    assert rows(store, LATEST) == [("m", *(newer if replaces else (4.0, 10, 2)))]
+
+
+def test_the_same_metric_again_is_stored_once(store: AcceleratedStore, run_id: str) -> None:
+    one = batch(run_id, ("m", 1.0, 1, 1))
+    assert write(store, one, one) == ["fast", "fast"]
+    assert write(store, one) == ["fast"]
+    assert len(rows(store, "SELECT * FROM metrics")) == 1
+
+
+def test_a_missing_run_leaves_its_group(store: AcceleratedStore, run_id: str) -> None:
+    deleted = new_run(store)
+    store.delete_run(deleted)
+    group = [batch(r, ("m", 1.0, 1, 1)) for r in (run_id, "f" * 32, deleted)]
+    assert write(store, *group) == ["fast", "run", "run"]
+    assert len(rows(store, "SELECT * FROM metrics")) == 1
+
+
+def test_a_changed_param_leaves_its_group(store: AcceleratedStore, run_id: str) -> None:
+    other = new_run(store)
+    write(store, batch(run_id, params=(("p", "1"),)))
+    outcomes = write(
+        store,
+        batch(run_id, ("m", 1.0, 1, 1), params=(("p", "2"), ("q", "3"))),
+        batch(other, ("m", 1.0, 1, 1), params=(("p", "2"),)),
+        batch(run_id, params=(("p", "1"),)),
+    )
+    assert outcomes == ["conflict", "fast", "fast"]
+    assert rows(store, "SELECT key, value FROM params ORDER BY key, value") == [("p", "1"), ("p", "2")]
+    assert rows(store, "SELECT run_uuid FROM metrics") == [(other,)]
+
+
+def test_two_values_of_a_param_in_one_group_are_a_conflict_of_the_second(store: AcceleratedStore, run_id: str) -> None:
+    group = [batch(run_id, params=(("p", value),)) for value in ("1", "2", "1")]
+    assert write(store, *group) == ["fast", "conflict", "fast"]
+    assert rows(store, "SELECT value FROM params") == [("1",)]
+
+
+def test_tags_are_overwritten_in_order(store: AcceleratedStore, run_id: str) -> None:
+    write(store, batch(run_id, tags=(("t", "1"), ("u", "1"))), batch(run_id, tags=(("t", "2"),)))
+    found = rows(store, "SELECT key, value FROM tags WHERE key IN ('t', 'u') ORDER BY key")
+    assert found == [("t", "2"), ("u", "1")]
+
+
+def test_a_models_metrics_are_stored_with_it(store: AcceleratedStore, run_id: str) -> None:
+    model = store.create_logged_model("0", name="m", source_run_id=run_id)
+    store.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    assert write(store, batch(run_id, ("m", 1.5, 1, 2), model_id=model.model_id)) == ["fast"]
+    [metric] = store.get_logged_model(model.model_id).metrics
+    assert (metric.key, metric.value, metric.step, metric.run_id) == ("m", 1.5, 2, run_id)
+
+
+def test_what_the_database_refuses_leaves_the_group_whole(store: AcceleratedStore, run_id: str) -> None:
+    other = new_run(store)
+    bad = batch(run_id, ("m", 1.0, 1, 1), model_id="m-" + "0" * 32)
+    outcomes = write(store, *[batch(other, ("m", 1.0, 1, i)) for i in range(5)], bad)
+    assert outcomes == ["fast"] * 5 + ["database"]
+    assert rows(store, "SELECT DISTINCT run_uuid FROM metrics") == [(other,)]
+
+
+def count_statements(store: AcceleratedStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which every statement that the writer executes is added."""
+    seen: list[str] = []
+    dialect = store._writer._dialect
+    original = dialect.transact
+
+    class Counted:
+        def __init__(self, cursor: Any) -> None:
+            self._cursor = cursor
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("execute"):
+                seen.append(name)
+            return getattr(self._cursor, name)
+
+    def transact(connection: Any, work: Callable[[Any], Any], in_group: bool) -> Any:
+        return original(connection, lambda cursor: work(Counted(cursor)), in_group)
+
+    monkeypatch.setattr(dialect, "transact", transact)
+    return seen
+
+
+def test_statements_do_not_grow_with_the_group(
+    store: AcceleratedStore, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [run_id, *(new_run(store) for _ in range(9))]
+    seen = count_statements(store, monkeypatch)
+    write(store, *[batch(r, *((f"k{i}", 1.0, 1, 1) for i in range(50))) for r in runs])
+    assert len(seen) == 3, "one for the runs, two for the metrics"
+    seen.clear()
+    write(store, *[batch(r, ("k", 1.0, 1, 2), params=(("p", "1"),), tags=(("t", "1"),)) for r in runs])
+    assert len(seen) == 6, "two more for the params, one for the tags"
+
+
+def test_a_workspace_is_checked_with_the_run(store: AcceleratedStore, run_id: str) -> None:
+    mine, theirs = Member(batch(run_id, ("a", 1.0, 1, 1)), "default"), Member(batch(run_id, ("b", 1.0, 1, 1)), "other")
+    assert store._writer.write([mine, theirs]) == ["fast", "run"]
+    assert rows(store, "SELECT key FROM metrics") == [("a",)]
+
+
+def test_a_group_does_not_wait_for_anothers_lock(
+    postgres_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    monkeypatch.setattr(upstream, "create_sqlalchemy_engine", tuned_engine(upstream.create_sqlalchemy_engine))
+    store = AcceleratedStore(postgres_uri, str(tmp_path))
+    locked, free = new_run(store), new_run(store)
+    write(store, batch(locked, ("m", 1.0, 1, 1)))
+    with psycopg.connect(postgres_uri) as holder:
+        holder.execute("SELECT * FROM latest_metrics FOR UPDATE")
+        group = [batch(r, ("m", 2.0, 2, 2)) for r in (locked, free)]
+        assert write(store, *group) == [ALONE, ALONE]
+        assert store.write(group[1]) == "fast"
+        waiting = threading.Thread(target=store.write, args=(group[0],))
+        waiting.start()
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        with psycopg.connect(postgres_uri, autocommit=True) as watcher:
+            while watcher.execute(blocked).fetchone() == (0,):
+                waiting.join(0.01)
+                assert waiting.is_alive()
+        holder.rollback()
+    waiting.join(30)
+    assert rows(store, "SELECT value FROM latest_metrics") == [(2.0,), (2.0,)]
+    store.engine.dispose()
+
+
+def test_a_lost_database_is_503(store: AcceleratedStore, run_id: str) -> None:
+    @event.listens_for(store.engine, "do_connect")
+    def refuse(*_: Any) -> None:
+        raise store.engine.dialect.loaded_dbapi.OperationalError("connection refused")
+
+    store.engine.dispose()
+    with pytest.raises(MlflowException) as caught:
+        write(store, batch(run_id, ("m", 1.0, 1, 1)))
+    assert caught.value.get_http_status_code() == 503
+    event.remove(store.engine, "do_connect", refuse)
+    assert write(store, batch(run_id, ("m", 1.0, 1, 1))) == ["fast"]
+    assert store.search_runs(["0"], "", ViewType.ACTIVE_ONLY)[0].data.metrics == {"m": 1.0}
+
+
+def test_a_member_alone_is_tried_again_after_a_deadlock(
+    store: AcceleratedStore, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = iter([[ALONE], [ALONE], ["fast"]])
+    writer = Writer(store.engine)
+    monkeypatch.setattr(writer, "_write", lambda members, in_group: next(outcomes))
+    assert writer.write_alone(Member(batch(run_id, ("m", 1.0, 1, 1)), None)) == "fast"
+    monkeypatch.setattr(writer, "_write", lambda members, in_group: [ALONE])
+    with pytest.raises(MlflowException) as caught:
+        writer.write_alone(Member(batch(run_id, ("m", 1.0, 1, 1)), None))
+    assert caught.value.get_http_status_code() == 503
