@@ -50,7 +50,7 @@ def extensions(build: str) -> list[Extension]:
     ]
     directives = {"language_level": "3", "linetrace": trace}
     return [
-        *cythonize(kernels, compiler_directives=directives),  # type: ignore[no-untyped-call]
+        *cythonize(kernels, build_dir="build", compiler_directives=directives),  # type: ignore[no-untyped-call]
         *mypycify(MYPYC_MODULES, opt_level="2", group_name=MYPYC_GROUP),
     ]
 

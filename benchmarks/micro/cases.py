@@ -83,10 +83,7 @@ def kernels() -> dict[str, Callable[[], object]]:
     return {name: case for size in SIZES for name, case in cases(size).items()}
 
 
-def handlers(module: ModuleType | None = None) -> dict[str, Callable[[], object]]:
-    """The handlers, from the body to the store."""
-    if module is None:
-        from mlflow_accel.handlers import metrics as module
+def _handlers(module: ModuleType) -> dict[str, Callable[[], object]]:
     store = Store()
 
     def case(size: int) -> Callable[[], object]:
@@ -95,6 +92,13 @@ def handlers(module: ModuleType | None = None) -> dict[str, Callable[[], object]
         return lambda: handler(request, store)
 
     return {f"handler/{size}": case(size) for size in SIZES}
+
+
+def handlers() -> dict[str, Callable[[], object]]:
+    """The handlers, from the body to the store."""
+    from mlflow_accel.handlers import metrics
+
+    return _handlers(metrics)
 
 
 def plain_handlers() -> dict[str, Callable[[], object]]:
@@ -107,7 +111,7 @@ def plain_handlers() -> dict[str, Callable[[], object]]:
     assert spec is not None
     module = module_from_spec(spec)
     loader.exec_module(module)
-    return handlers(module)
+    return _handlers(module)
 
 
 def standard_library() -> dict[str, Callable[[], object]]:
