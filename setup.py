@@ -13,10 +13,13 @@ import sys
 from setuptools import Extension, setup
 
 # One list each; tests/unit/test_impl.py compares them with the files and with what reports itself compiled.
+# PERF: the gain over the plain form is what `python -m benchmarks.micro` printed, CPython 3.11.
 CYTHON_MODULES = [
+    # columns: 4.5 times for 1 metric, 7.5 for 1000; newest: 4.2 and 2.5.
     "mlflow_accel/kernels/_batch_c.pyx",
 ]
 MYPYC_MODULES = [
+    # None yet, 0.96 to 1.01: its calls go to msgspec, the kernel and the store, and none of them is mypyc's.
     "mlflow_accel/handlers/metrics.py",
 ]
 MYPYC_GROUP = "mlflow_accel.handlers.compiled"
@@ -47,7 +50,7 @@ def extensions(build: str) -> list[Extension]:
     ]
     directives = {"language_level": "3", "linetrace": trace}
     return [
-        *cythonize(kernels, compiler_directives=directives),  # type: ignore[no-untyped-call]
+        *cythonize(kernels, build_dir="build", compiler_directives=directives),  # type: ignore[no-untyped-call]
         *mypycify(MYPYC_MODULES, opt_level="2", group_name=MYPYC_GROUP),
     ]
 
