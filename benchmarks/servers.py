@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks import processes
@@ -53,20 +54,25 @@ def _mlflow() -> list[str]:
     return [mlflow_python(), "-m", "mlflow", "server"]
 
 
-def _mlflow_accel_script() -> Path:
-    return Path(sys.executable).with_name("mlflow-accel")
+@cache
+def _is_installed() -> bool:
+    """Whether ``mlflow_accel`` is importable without this repository being the working directory."""
+    return (
+        subprocess.run([sys.executable, "-I", "-c", "import mlflow_accel"], capture_output=True).returncode
+        == 0
+    )
 
 
 def _mlflow_accel() -> list[str]:
-    if _mlflow_accel_script().exists():
-        return [str(_mlflow_accel_script()), "server"]
+    if _is_installed():
+        return [str(Path(sys.executable).with_name("mlflow-accel")), "server"]
     return [sys.executable, "-m", "mlflow_accel.cli", "server"]
 
 
 def _mlflow_accel_environment() -> dict[str, str]:
     # A half-built or plain package must fail, not be measured.
     environment = {"MLFLOW_ACCEL_IMPL": "compiled"}
-    if not _mlflow_accel_script().exists():
+    if not _is_installed():
         environment["PYTHONPATH"] = str(REPOSITORY)
     return environment
 
