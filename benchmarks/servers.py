@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import mlflow_accel
 from benchmarks import processes
 from benchmarks.postgres import free_port
 
 REPOSITORY = Path(__file__).parent.parent
+PACKAGE_ROOT = Path(mlflow_accel.__file__).parents[1]
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 SETTLE_SECONDS = 60.0
@@ -73,7 +75,7 @@ def _mlflow_accel_environment() -> dict[str, str]:
     # A half-built or plain package must fail, not be measured.
     environment = {"MLFLOW_ACCEL_IMPL": "compiled"}
     if not _is_installed():
-        environment["PYTHONPATH"] = str(REPOSITORY)
+        environment["PYTHONPATH"] = str(PACKAGE_ROOT)
     return environment
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -83,35 +84,68 @@ def kernels() -> dict[str, Callable[[], object]]:
     return {name: case for size in SIZES for name, case in cases(size).items()}
 
 
-def _handlers(module: ModuleType) -> dict[str, Callable[[], object]]:
+def handlers() -> dict[str, Callable[[], object]]:
+    """The handlers, from the body to the store."""
+    from mlflow_accel.handlers import metrics
+
     store = Store()
 
     def case(size: int) -> Callable[[], object]:
-        handler, request = module.log_metric if size == 1 else module.log_batch, body(size)
+        handler, request = metrics.log_metric if size == 1 else metrics.log_batch, body(size)
         assert handler(request, store) == b"{}"
         return lambda: handler(request, store)
 
     return {f"handler/{size}": case(size) for size in SIZES}
 
 
-def handlers() -> dict[str, Callable[[], object]]:
-    """The handlers, from the body to the store."""
-    from mlflow_accel.handlers import metrics
+def _groups(module: ModuleType) -> dict[str, Callable[[], object]]:
+    from msgspec.json import decode
 
-    return _handlers(metrics)
+    from mlflow_accel.handlers.bodies import LogBatch
+    from mlflow_accel.kernels.batch import columns
+
+    def case(size: int) -> Callable[[], object]:
+        runs = [f"{i:032x}" for i in range(20)]
+        metrics = list(decode(body(size), type=LogBatch).metrics) if size > 1 else [metric_of(body(1))]
+        members = []
+        for run in runs:
+            for metric in metrics:
+                metric.run_id = run
+            members.append(module.Member(columns(run, metrics, [], []), None))
+        experiments = dict.fromkeys(runs, 1)
+        return lambda: module.collect(members, experiments)
+
+    return {f"group/{size}": case(size) for size in SIZES}
 
 
-def plain_handlers() -> dict[str, Callable[[], object]]:
-    """The handlers as plain Python over compiled kernels: what mypyc adds is the difference."""
+def metric_of(request: bytes) -> Any:
+    """Return the decoded body of one metric."""
+    from msgspec.json import decode
+
+    from mlflow_accel.handlers.bodies import LogMetric
+
+    return decode(request, type=LogMetric)
+
+
+def groups() -> dict[str, Callable[[], object]]:
+    """The columns of a group of 20 batches."""
+    from mlflow_accel.store import columns
+
+    return _groups(columns)
+
+
+def plain_groups() -> dict[str, Callable[[], object]]:
+    """The same as plain Python over compiled kernels: what mypyc adds is the difference."""
     from mlflow_accel import _impl
 
-    name = "mlflow_accel.handlers.metrics"
-    loader = SourceFileLoader(name, str(_impl.PACKAGE / "handlers" / "metrics.py"))
+    name = "mlflow_accel.store.columns"
+    loader = SourceFileLoader(name, str(_impl.PACKAGE / "store" / "columns.py"))
     spec = spec_from_loader(name, loader)
     assert spec is not None
     module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     loader.exec_module(module)
-    return _handlers(module)
+    return _groups(module)
 
 
 def standard_library() -> dict[str, Callable[[], object]]:
@@ -140,15 +174,15 @@ def standard_library() -> dict[str, Callable[[], object]]:
 
 
 FORMS = (
-    Form("compiled", "compiled", lambda: kernels() | handlers()),
-    Form("python", "python", lambda: kernels() | handlers()),
-    Form("plain handlers", "compiled", plain_handlers),
+    Form("compiled", "compiled", lambda: kernels() | handlers() | groups()),
+    Form("python", "python", lambda: kernels() | handlers() | groups()),
+    Form("plain groups", "compiled", plain_groups),
     Form("json and a loop", "python", standard_library),
 )
 COMPARISONS = (
     Comparison("kernels/batch columns: Cython, twin", "columns", "compiled", "python"),
     Comparison("kernels/batch newest: Cython, twin", "newest", "compiled", "python"),
-    Comparison("handlers/metrics: mypyc, plain", "handler", "compiled", "plain handlers"),
+    Comparison("store/columns: mypyc, plain", "group", "compiled", "plain groups"),
     Comparison("handler and kernel: compiled, plain", "handler", "compiled", "python"),
     Comparison("handler and kernel: ours, json and a loop", "handler", "compiled", "json and a loop"),
 )
