@@ -152,11 +152,15 @@ class Server:
             self._process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
-        # Only what still belongs to this server: a pid of before may be another's by now.
-        for pid in started & {process.pid for process in self.tree()}:
+        # Only what is still ours: a pid of before may be another's by now.
+        ours = {process.pid for process in [*self.tree(), *processes.tree(os.getpid())]}
+        for pid in started & ours:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        for pid in started - {self._process.pid}:
+            with suppress(ChildProcessError):  # not adopted
+                os.waitpid(pid, 0)
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

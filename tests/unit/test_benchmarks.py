@@ -270,6 +270,7 @@ def test_tree_holds_sessions_of_their_own_and_the_cpu_time_of_the_dead() -> None
     parent.communicate("\n")
     assert tree.keys() == {parent.pid, living}
     assert tree[parent.pid].children_cpu > 0
+    assert processes.machine_cpu_seconds() > processes.cpu_seconds(tree.values())
     assert processes.cpu_seconds(tree.values()) >= tree[parent.pid].cpu + tree[parent.pid].children_cpu
     assert pss > 1_000_000
     assert processes.tree(parent.pid) == []
