@@ -16,7 +16,7 @@ import mlflow
 import numpy as np
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import Run, ViewType
 from sklearn.linear_model import LogisticRegression
 
 from tests.support.processes import RunningServer
@@ -125,7 +125,7 @@ def log(client: MlflowClient, name: str, scratch: Path) -> Journal:
     return journal
 
 
-FILTERS = {
+FILTERS: dict[str, dict[str, Any]] = {
     "all": {},
     "by name": {"filter_string": "attributes.run_name = 'child'"},
     "by metric": {"filter_string": "metrics.acc > 0.5"},
@@ -139,35 +139,33 @@ FILTERS = {
 
 def read(client: MlflowClient, journal: Journal, scratch: Path) -> Snapshot:
     """Return all that the client says of ``journal``; numbers are texts, so that NaN equals NaN."""
-    runs = client.search_runs([journal.experiment_id], run_view_type=ViewType.ALL)
+    experiment = journal.experiment_id
+    runs = client.search_runs([experiment], run_view_type=ViewType.ALL)
+    searched = {name: client.search_runs([experiment], **arguments) for name, arguments in FILTERS.items()}
+    versions = client.search_model_versions(f"name = '{journal.model}'")
+    prompts = (f"prompts:/{journal.prompt}/1", f"prompts:/{journal.prompt}@live")
     return {
-        "experiment": dict(client.get_experiment(journal.experiment_id)),
+        "experiment": dict(client.get_experiment(experiment)),
         "experiments": [e.name for e in client.search_experiments() if e.name.startswith(journal.name)],
         "runs": {run.info.run_id: _plain(client.get_run(run.info.run_id).to_dictionary()) for run in runs},
-        "searched": {
-            name: [_plain(run.to_dictionary()) for run in client.search_runs([journal.experiment_id], **arguments)]
-            for name, arguments in FILTERS.items()
-        },
-        "histories": {
-            run.info.run_id: {
-                key: [(repr(m.value), m.timestamp, m.step) for m in client.get_metric_history(run.info.run_id, key)]
-                for key in sorted(run.data.metrics)
-            }
-            for run in runs
-        },
+        "searched": {name: [_plain(r.to_dictionary()) for r in found] for name, found in searched.items()},
+        "histories": {run.info.run_id: _histories(client, run) for run in runs},
         "artifacts": {run.info.run_id: _artifacts(client, run.info.run_id, scratch) for run in runs},
         "registered model": _plain(dict(client.get_registered_model(journal.model))),
-        "model versions": [_plain(dict(v)) for v in client.search_model_versions(f"name = '{journal.model}'")],
+        "model versions": [_plain(dict(version)) for version in versions],
         "champion": client.get_model_version_by_alias(journal.model, "champion").version,
-        "logged models": [
-            _plain(model.to_dictionary()) for model in client.search_logged_models([journal.experiment_id])
-        ],
+        "logged models": [_plain(m.to_dictionary()) for m in client.search_logged_models([experiment])],
         "prediction": _prediction(journal),
-        "prompts": {
-            uri: mlflow.genai.load_prompt(uri, cache_ttl_seconds=0).template
-            for uri in (f"prompts:/{journal.prompt}/1", f"prompts:/{journal.prompt}@live")
-        },
+        "prompts": {uri: mlflow.genai.load_prompt(uri, cache_ttl_seconds=0).template for uri in prompts},
         "prompt names": [p.name for p in client.search_prompts() if p.name.startswith(journal.name)],
+    }
+
+
+def _histories(client: MlflowClient, run: Run) -> dict[str, list[tuple[str, int, int]]]:
+    """Return value, timestamp (ms since the epoch) and step of each metric that was logged to ``run``."""
+    return {
+        key: [(repr(m.value), m.timestamp, m.step) for m in client.get_metric_history(run.info.run_id, key)]
+        for key in sorted(run.data.metrics)
     }
 
 

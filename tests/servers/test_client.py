@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.servers import journal
 from tests.servers.journal import Journal, Snapshot, client_of
@@ -24,7 +26,7 @@ MAX = 1.7976931348623157e308
 
 @dataclass(frozen=True)
 class Crossing:
-    """A journal, and what the client read of it from the server that it was logged through and from the other."""
+    """A journal, and what the client read of it: from the server that it went through, and from the other."""
 
     journal: Journal
     at_writer: Snapshot
@@ -33,18 +35,24 @@ class Crossing:
 
 @pytest.fixture(scope="module")
 def crossings(databases: Databases, new_directory: Callable[[], Path]) -> dict[str, Crossing]:
-    """Log through ours, then through upstream's, then go back to ours: one database and one artifact directory."""
-    scratch, artifacts = new_directory(), new_directory()
-    options = ("--backend-store-uri", databases.fresh(), "--artifacts-destination", str(artifacts))
+    """Log through ours, then through upstream's, then go back to ours: same database, same artifacts."""
+    scratch = new_directory()
+    options = ("--backend-store-uri", databases.fresh(), "--artifacts-destination", str(new_directory()))
 
-    with ServerFactory(ours_command(), new_directory) as ours, client_of(ours(*options, "--workers", "2")) as client:
+    @contextmanager
+    def client_at(command: Sequence[str]) -> Iterator[MlflowClient]:
+        with ServerFactory(command, new_directory) as start:
+            with client_of(start("--workers", "2", *options, env=NO_JOBS)) as client:
+                yield client
+
+    with client_at(ours_command()) as client:
         first = journal.log(client, "first", scratch)
         first_at_ours = journal.read(client, first, scratch)
-    with ServerFactory(UPSTREAM, new_directory) as upstream, client_of(upstream(*options, env=NO_JOBS)) as client:
+    with client_at(UPSTREAM) as client:
         first_at_upstream = journal.read(client, first, scratch)
         second = journal.log(client, "second", scratch)
         second_at_upstream = journal.read(client, second, scratch)
-    with ServerFactory(ours_command(), new_directory) as ours, client_of(ours(*options, "--workers", "2")) as client:
+    with client_at(ours_command()) as client:
         second_at_ours = journal.read(client, second, scratch)
         assert journal.read(client, first, scratch) == first_at_ours
     return {
@@ -75,13 +83,15 @@ def test_metric_histories(crossing: Crossing) -> None:
         (repr(MAX), 1_700_000_000_003, 3),
         (repr(-MAX), 1_700_000_000_004, 4),
     ]
-    assert [(value, step) for value, _, step in histories[crossing.journal.parent]["val/acc"]] == [("1.0", -3)]
+    [(value, _, step)] = histories[crossing.journal.parent]["val/acc"]
+    assert (value, step) == ("1.0", -3)
     assert [value for value, _, _ in histories[crossing.journal.child]["loss"]] == ["1e-300"]
 
 
 def test_params_and_tags(crossing: Crossing) -> None:
     parent = crossing.at_reader["runs"][crossing.journal.parent]
-    assert parent["data"]["params"] == {"rate": "0.1", "depth": "3", "optimiser": "Adam" * 100, "schlüssel": "wert"}
+    params = {"rate": "0.1", "depth": "3", "optimiser": "Adam" * 100, "schlüssel": "wert"}
+    assert parent["data"]["params"] == params
     assert {"kind": "outer", "owner": "ä", "release": "1.0"}.items() <= parent["data"]["tags"].items()
     assert crossing.at_reader["experiment"]["tags"] == {"team": "tests", "größe": "zwölf"}
 
@@ -111,9 +121,8 @@ def test_autologged_training(crossing: Crossing) -> None:
 
 
 def test_search(crossing: Crossing) -> None:
-    found = {
-        name: [run["info"]["run_name"] for run in runs] for name, runs in crossing.at_reader["searched"].items()
-    }
+    searched = crossing.at_reader["searched"]
+    found = {name: [run["info"]["run_name"] for run in runs] for name, runs in searched.items()}
     assert sorted(found.pop("all")) == ["child", "parent", "trained"]
     assert found == {
         "by name": ["child"],

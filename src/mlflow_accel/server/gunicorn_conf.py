@@ -91,6 +91,13 @@ def post_worker_init(worker: Any) -> None:
     accel_worker.enter()
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Close the databases: the last to close a SQLite file folds its write-ahead log into it, for who copies it."""
+    from mlflow_accel.store import engines
+
+    engines.close_connections()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the dead worker's metric files, as prometheus_client asks gunicorn's users to."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ:
