@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +16,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import report
-from benchmarks.bench import Bench
+from benchmarks import processes, report
+from benchmarks.bench import Bench, Workload
 from benchmarks.databases import POSTGRESQL, SQLITE, Databases, opened
-from benchmarks.results import Results
+from benchmarks.results import Results, WorkloadResult
 from benchmarks.servers import KINDS
 from benchmarks.workloads import WORKLOADS
 
-BUSY = 0.3
-"""A load average per core before the start, above which the figures are for looking only."""
 OUT = Path(__file__).parent / "out"
 
 
@@ -65,16 +65,13 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
     """Measure MLflow tracking servers side by side; results go to benchmarks/out/ and to the terminal."""
     # An interrupted run must stop its servers: SIGTERM takes the way of Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
+    processes.adopt_orphans()
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{datetime.now():%Y%m%d-%H%M%S}.json"
     logs = path.with_suffix(".logs")
     logs.mkdir()
     console = Console()
     results = Results({"quick": quick, "database": database or "each workload's own"})
-    if results.machine["load_before"] > BUSY * results.machine["cores"]:
-        console.print(
-            f"[yellow]The machine is busy (load {results.machine['load_before']:.1f}): do not quote this run."
-        )
     chosen = [WORKLOADS[name] for name in only]
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with ExitStack() as stack:
@@ -99,7 +96,7 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
         )
         progress.update(task, total=sum(workload.turns(bench) for workload in chosen))
         for workload in chosen:
-            results.workloads.append(workload.run(bench))
+            results.workloads.append(_watched(workload, bench))
             results.save(path)
         progress.update(task, description="done", advance=1)
     for workload_result in results.workloads:
@@ -108,6 +105,18 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
     path.with_suffix(".md").write_text(text)
     click.echo(text)
     click.echo(f"{path}\n{path.with_suffix('.md')}")
+
+
+def _watched(workload: Workload, bench: Bench) -> WorkloadResult:
+    """Run a workload, and take down what other programs used meanwhile."""
+
+    def foreign() -> float:
+        return processes.machine_cpu_seconds() - processes.cpu_seconds(processes.tree(os.getpid()))
+
+    start, before = time.monotonic(), foreign()
+    result = workload.run(bench)
+    result.foreign_cores = (foreign() - before) / (time.monotonic() - start)
+    return result
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -51,6 +51,8 @@ class LoadResult:
     statuses: dict[int, int]
     broken: dict[str, int]
     """Requests without an answer, by wrk's word for it: connect, read, write, timeout."""
+    starved: int
+    """Connections on which not one request was answered."""
     received_bytes: int
     p50: float
     p95: float
@@ -127,6 +129,7 @@ def parse(output: str) -> LoadResult:
         seconds=seen["duration"] / 1e6,
         statuses={int(status): int(number) for status, number in seen["statuses"].items()},
         broken={word: int(number) for word, number in seen["broken"].items() if number},
+        starved=int(seen["starved"]),
         received_bytes=int(seen["bytes"]),
         p50=seen["p50"] / 1e3,
         p95=seen["p95"] / 1e3,
@@ -205,9 +208,11 @@ function response(status)
 end
 
 function done(summary, latency, requests)
-   local seen = {}
+   local seen, starved = {}, 0
    for _, thread in ipairs(threads) do
-      for status, number in pairs(thread:get("statuses")) do
+      local answered = thread:get("statuses")
+      if next(answered) == nil then starved = starved + 1 end
+      for status, number in pairs(answered) do
          seen[status] = (seen[status] or 0) + number
       end
    end
@@ -218,9 +223,9 @@ function done(summary, latency, requests)
    local errors = summary.errors
    io.write("\\n", %(mark)s, string.format(
       '{"duration": %%d, "bytes": %%d, "p50": %%f, "p95": %%f, "p99": %%f, "max": %%f, "statuses": {%%s}, ' ..
-      '"broken": {"connect": %%d, "read": %%d, "write": %%d, "timeout": %%d}}',
+      '"starved": %%d, "broken": {"connect": %%d, "read": %%d, "write": %%d, "timeout": %%d}}',
       summary.duration, summary.bytes, latency:percentile(50), latency:percentile(95), latency:percentile(99),
-      latency.max, table.concat(counted, ", "),
+      latency.max, table.concat(counted, ", "), starved,
       errors.connect, errors.read, errors.write, errors.timeout), "\\n")
 end
 """

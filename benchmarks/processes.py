@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from collections import Counter
@@ -12,6 +13,9 @@ from pathlib import Path
 PROC = Path("/proc")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 ESTABLISHED = "01"  # a state in /proc/net/tcp
+
+
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,20 @@ def tree(root: int) -> list[Process]:
     return [process for process in everyone if process.pid in members]
 
 
+def adopt_orphans() -> None:
+    """Make this process the parent of descendants whose own parent ends, so that no CPU time is lost."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def cpu_seconds(processes: Iterable[Process]) -> float:
     """Return the CPU seconds that these processes and their ended children have used since they started."""
     return sum(process.cpu + process.children_cpu for process in processes)
+
+
+def machine_cpu_seconds() -> float:
+    """Return the CPU seconds that all programs used since the machine started, stolen time included."""
+    user, nice, system, _idle, _iowait, *interrupts_and_steal = map(int, _read(PROC / "stat").split()[1:9])
+    return (user + nice + system + sum(interrupts_and_steal)) / TICKS_PER_SECOND
 
 
 def pss_bytes(processes: Iterable[Process]) -> int:

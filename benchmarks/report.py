@@ -8,6 +8,8 @@ from benchmarks.results import Figure, Results, ServerResult, WorkloadResult
 from benchmarks.servers import BASELINE
 from benchmarks.stats import Spread, advantage, is_difference
 
+BUSY_CORES = 0.1
+
 
 def table(workload: WorkloadResult) -> Table:
     """Return a workload's table for the terminal."""
@@ -82,7 +84,8 @@ def ratio_text(ratio: Spread) -> str:
 
 
 def _notes(workload: WorkloadResult) -> list[str]:
-    return [
+    busy = f"other programs used {workload.foreign_cores:.1f} cores meanwhile: do not quote these figures"
+    return ([busy] if workload.foreign_cores > BUSY_CORES else []) + [
         f"{row.title}: {text}"
         for row in workload.servers.values()
         for text in ([row.failed] if row.failed else []) + row.notes

@@ -59,6 +59,8 @@ class WorkloadResult:
     title: str
     figures: list[Figure]
     servers: dict[str, ServerResult] = field(default_factory=dict)
+    foreign_cores: float = 0.0
+    """What other programs of the machine used meanwhile, on average."""
 
 
 @dataclass
@@ -85,7 +87,6 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "load_before": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {"mlflow": _baseline_version(), **_versions()},

@@ -35,6 +35,7 @@ FIGURES = [
     Figure("control", "BEGIN, COMMIT, ping/req", digits=2),
     Figure("bytes", "bytes/answer", digits=0),
     Figure("errors", "errors", digits=0),
+    Figure("starved", "clients without an answer", digits=0),
     Figure("lost", "rows lost", digits=0),
 ]
 
@@ -115,7 +116,8 @@ class LoadWorkload:
         for tried in range(1, TRIES + 1):
             figures, idle = self._measure(4 if bench.quick else 10, entrant, others)
             figures["tries"] = float(tried)
-            if not idle:
+            # A worker that left clients without an answer did not want for work: that is the server's doing.
+            if not idle or figures["starved"]:
                 return figures
             bench.say(f"{self.name} {entrant.server.kind.name}: {idle}; the turn is repeated")
         entrant.row.note(f"in {TRIES} tries of a turn: {idle}")
@@ -143,6 +145,7 @@ class LoadWorkload:
             "seconds": seen.seconds,
             "rate": seen.rate,
             "errors": float(seen.failed),
+            "starved": float(seen.starved),
             "lost": float(max(0, seen.acknowledged * self.rows_per_request - entrant.stored)),
             "stored": float(entrant.stored),
         }
@@ -159,6 +162,9 @@ class LoadWorkload:
             entrant.row.note(f"answers with status {status}")
         for word in seen.broken:
             entrant.row.note(f"requests without an answer ({word})")
+        if seen.starved:
+            clients = f"{seen.starved} of {self.connections} clients"
+            entrant.row.note(f"{clients} had no answer at all in a turn of {round(seen.seconds)} s")
         # Requests that were under way when wrk left may still be written.
         end = time.monotonic() + 10
         stored, previous = self.stored(entrant.database, first_step), -1

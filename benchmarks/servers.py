@@ -12,12 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import mlflow_accel
 from benchmarks import processes
 from benchmarks.postgres import free_port
 
 REPOSITORY = Path(__file__).parent.parent
+PACKAGE_ROOT = Path(mlflow_accel.__file__).parents[1]
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 SETTLE_SECONDS = 60.0
@@ -53,21 +56,26 @@ def _mlflow() -> list[str]:
     return [mlflow_python(), "-m", "mlflow", "server"]
 
 
-def _mlflow_accel_script() -> Path:
-    return Path(sys.executable).with_name("mlflow-accel")
+@cache
+def _is_installed() -> bool:
+    """Whether ``mlflow_accel`` is importable without this repository being the working directory."""
+    return (
+        subprocess.run([sys.executable, "-I", "-c", "import mlflow_accel"], capture_output=True).returncode
+        == 0
+    )
 
 
 def _mlflow_accel() -> list[str]:
-    if _mlflow_accel_script().exists():
-        return [str(_mlflow_accel_script()), "server"]
+    if _is_installed():
+        return [str(Path(sys.executable).with_name("mlflow-accel")), "server"]
     return [sys.executable, "-m", "mlflow_accel.cli", "server"]
 
 
 def _mlflow_accel_environment() -> dict[str, str]:
     # A half-built or plain package must fail, not be measured.
     environment = {"MLFLOW_ACCEL_IMPL": "compiled"}
-    if not _mlflow_accel_script().exists():
-        environment["PYTHONPATH"] = str(REPOSITORY)
+    if not _is_installed():
+        environment["PYTHONPATH"] = str(PACKAGE_ROOT)
     return environment
 
 
@@ -144,11 +152,15 @@ class Server:
             self._process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
-        # Only what still belongs to this server: a pid of before may be another's by now.
-        for pid in started & {process.pid for process in self.tree()}:
+        # Only what is still ours: a pid of before may be another's by now.
+        ours = {process.pid for process in [*self.tree(), *processes.tree(os.getpid())]}
+        for pid in started & ours:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        for pid in started - {self._process.pid}:
+            with suppress(ChildProcessError):  # not adopted
+                os.waitpid(pid, 0)
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

@@ -16,7 +16,7 @@ from tests.parity.exchange import Pair
 from tests.parity.seed import Ids, seed
 from tests.support.databases import Databases
 from tests.support.processes import RunningServer
-from tests.support.rows import rows, tables
+from tests.support.rows import all_rows
 from tests.support.servers import UPSTREAM, ServerFactory, ours_command
 
 SERVER_ENV = {
@@ -59,7 +59,7 @@ class State:
 
     def known(self) -> list[str]:
         """Return every text that stands in the database."""
-        return [str(value) for table in rows(self.uri, tables(self.uri)).values() for row in table for value in row]
+        return [str(value) for table in all_rows(self.uri).values() for row in table for value in row]
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +96,10 @@ def both_servers(new_directory: Callable[[], Path]) -> PairStarter:
             yield Pair(servers, uris, Correspondence(state.known()))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def write_pair(databases: Databases, both_servers: PairStarter, new_directory: Callable[[], Path]) -> Iterator[Pair]:
+    """Both servers on databases that hold nothing but experiment 0."""
+    with both_servers(State(databases, databases.fresh(), new_directory(), [])) as pair:
+        yield pair

@@ -90,29 +90,50 @@ def _json(answer: Answer) -> object:
         return ...
 
 
-def compare(upstream: Answer, ours: Answer, alike: Correspondence) -> list[tuple[str, object, object]]:
-    """Return each aspect in which the answers differ: its name, upstream's value and ours."""
-    found: list[tuple[str, object, object]] = []
-    if upstream.status != ours.status:
-        found.append(("status", upstream.status, ours.status))
-    types = [[value.lower() for value in answer.header("Content-Type")] for answer in (upstream, ours)]
-    if types[0] != types[1]:
-        found.append(("content-type", *types))
+Aspect = tuple[str, object, object]
+"""In what two answers differ: its name, upstream's value and ours."""
+
+
+def _bodies(upstream: Answer, ours: Answer, alike: Correspondence) -> list[Aspect]:
     parsed = _json(upstream), _json(ours)
     if parsed[0] is ... or parsed[1] is ...:
-        texts = [answer.body.decode("latin-1") for answer in (upstream, ours)]
-        if not alike.texts_alike(*texts):
-            found.append(("body", *texts))
-    else:
-        found += [(f"body{place}", *pair) for place, *pair in alike.differences(*parsed)]
-        orders = [field_order(value) for value in parsed]
-        if orders[0] != orders[1] and not found:
-            found.append(("field order", *orders))
-    for name in HEADERS:
-        values = [_header(answer, name) for answer in (upstream, ours)]
-        if values[0] != values[1] and not alike.texts_alike(*(", ".join(each) for each in values)):
-            found.append((f"header {name}", *values))
+        left, right = upstream.body.decode("latin-1"), ours.body.decode("latin-1")
+        return [] if alike.texts_alike(left, right) else [("body", left, right)]
+    found: list[Aspect] = [(f"body{place}", one, other) for place, one, other in alike.differences(*parsed)]
+    orders = field_order(parsed[0]), field_order(parsed[1])
+    if orders[0] != orders[1] and not found:
+        found.append(("field order", *orders))
     return found
+
+
+def compare(upstream: Answer, ours: Answer, alike: Correspondence) -> list[Aspect]:
+    """Return each aspect in which the answers differ."""
+    found: list[Aspect] = []
+    if upstream.status != ours.status:
+        found.append(("status", upstream.status, ours.status))
+    left, right = ([value.lower() for value in answer.header("Content-Type")] for answer in (upstream, ours))
+    if left != right:
+        found.append(("content-type", left, right))
+    found += _bodies(upstream, ours, alike)
+    for name in HEADERS:
+        left, right = _header(upstream, name), _header(ours, name)
+        if left != right and not alike.texts_alike(", ".join(left), ", ".join(right)):
+            found.append((f"header {name}", left, right))
+    return found
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request, upstream's answer and ours, and in what ours differs."""
+
+    request: Request
+    answers: tuple[Answer, Answer]
+    findings: tuple[Finding, ...]
+
+    @property
+    def status(self) -> int:
+        """Upstream's status."""
+        return self.answers[0].status
 
 
 class Pair:
@@ -123,14 +144,11 @@ class Pair:
         self.servers = servers
         self.uris = uris
         self.alike = alike
-        self.findings: list[Finding] = []
-        self.statuses: dict[tuple[str, str], int] = {}
 
-    def ask(self, request: Request, route: str, case: str) -> Sequence[Answer]:
-        """Send ``request`` to both, note in what the answers differ, and return them."""
+    def ask(self, request: Request, route: str, case: str) -> Exchange:
+        """Send ``request`` to both and compare the answers; ``route`` and ``case`` name it in what is found."""
         with ThreadPoolExecutor(2) as pool:
-            answers = list(pool.map(lambda server: send(server.port, request), self.servers))
-        status = answers[0].status
-        self.statuses[route, case] = status
-        self.findings += [Finding(route, case, status, *each) for each in compare(*answers, self.alike)]
-        return answers
+            upstream, ours = pool.map(lambda server: send(server.port, request), self.servers)
+        found = compare(upstream, ours, self.alike)
+        findings = tuple(Finding(route, case, upstream.status, *each) for each in found)
+        return Exchange(request, (upstream, ours), findings)

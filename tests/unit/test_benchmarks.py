@@ -28,6 +28,9 @@ from benchmarks.servers import BASELINE
 from benchmarks.stats import Spread, advantage, is_difference, percentile
 from benchmarks.workloads import log_batch_10, log_batch_100, log_metric
 
+needs_wrk = pytest.mark.skipif(
+    shutil.which("wrk") is None, reason="wrk is not installed (Debian's package `wrk`)"
+)
 RUNS = ["a" * 32, "b" * 32, "c" * 32]
 
 
@@ -144,6 +147,7 @@ class Recorder(ThreadingHTTPServer):
         """By the client's port."""
         self.headers: list[dict[str, str]] = []
         self.statuses: Counter[int] = Counter()
+        self.ignored_run = "none"
         self.waiting = threading.Semaphore(0)
         self.gate = threading.Event()
 
@@ -154,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.server.ignored_run in body:
+            self.server.gate.wait(30)
+            self.close_connection = True
+            return
         with self.server.lock:
             bodies = self.server.bodies[self.client_address[1]]
             bodies.append(body)
@@ -190,7 +198,7 @@ def recording() -> Iterator[Recorder]:
             thread.join()
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian's package `wrk`)")
+@needs_wrk
 def test_wrk_gives_each_connection_its_own_run_and_counts_answers_by_status() -> None:
     template = log_batch_10.WORKLOAD.request
     with recording() as server:
@@ -202,6 +210,7 @@ def test_wrk_gives_each_connection_its_own_run_and_counts_answers_by_status() ->
     assert result.acknowledged == result.statuses[200]
     assert result.failed == result.statuses[503]
     assert 0 < result.p50 <= result.p95 <= result.p99 <= result.longest
+    assert result.starved == 0
     assert result.rate == pytest.approx(result.acknowledged / result.seconds)
     runs: list[str] = []
     for bodies in filter(None, server.bodies.values()):
@@ -213,6 +222,15 @@ def test_wrk_gives_each_connection_its_own_run_and_counts_answers_by_status() ->
         runs += {request["run_id"] for request in sent}
     assert sorted(runs) == RUNS
     assert {headers["User-Agent"] for headers in server.headers} == {"mlflow-python-client/3.17.2"}
+
+
+@needs_wrk
+def test_a_client_without_an_answer_is_counted() -> None:
+    with recording() as server:
+        server.ignored_run = RUNS[1]
+        result = Load(server.server_port, log_metric.WORKLOAD.request, RUNS, seconds=1).wait()
+    assert result.starved == 1
+    assert result.acknowledged > 0
 
 
 def test_sampler_goes_on_while_nothing_is_answered() -> None:
@@ -252,6 +270,7 @@ def test_tree_holds_sessions_of_their_own_and_the_cpu_time_of_the_dead() -> None
     parent.communicate("\n")
     assert tree.keys() == {parent.pid, living}
     assert tree[parent.pid].children_cpu > 0
+    assert processes.machine_cpu_seconds() > processes.cpu_seconds(tree.values())
     assert processes.cpu_seconds(tree.values()) >= tree[parent.pid].cpu + tree[parent.pid].children_cpu
     assert pss > 1_000_000
     assert processes.tree(parent.pid) == []

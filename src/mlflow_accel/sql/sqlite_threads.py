@@ -98,7 +98,7 @@ class ThreadedConnection(sqlite3.Connection):
     writer: threading.Lock
     _writing = False
 
-    def cursor(self, factory: type[sqlite3.Cursor] = ThreadedCursor) -> Any:
+    def cursor(self, factory: Any = ThreadedCursor) -> Any:
         return super().cursor(factory)
 
     def begin(self, writing: bool) -> None:

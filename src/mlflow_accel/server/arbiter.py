@@ -14,7 +14,7 @@ DEFAULT_WORKERS = 4
 """As many as upstream starts."""
 
 
-class _Application(WSGIApplication):
+class _Application(WSGIApplication):  # type: ignore[misc]
     """gunicorn's own application, with the arguments of a gunicorn command line given to it."""
 
     def __init__(self, arguments: list[str]) -> None:

@@ -21,7 +21,7 @@ RULES = (
 """OTLP, jobs, the MCP registry, the gateway and the assistant."""
 
 
-@catch_mlflow_exception
+@catch_mlflow_exception  # type: ignore[untyped-decorator]
 def _not_served(rest: str = "") -> None:
     raise MlflowException(
         "mlflow-accel does not serve this route yet: it exists only in the FastAPI form of the MLflow server. "

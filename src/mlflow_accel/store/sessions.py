@@ -82,10 +82,13 @@ def _joinable(engine: Engine, read_only: bool) -> _Open | None:
     """Return the innermost open session of this greenlet that one on ``engine`` may join.
 
     A reader may join anyone; a writer only a writer: what it stores is not to hang on the fate of somebody's read.
-    Nobody can join a session whose flush has failed: upstream reads after that, to say which name is taken.
     """
     for entry in reversed(_open.get()):
-        if entry.engine is engine and entry.session.is_active and entry.owner == threading.get_ident():
+        if entry.engine is engine and entry.owner == threading.get_ident():
+            if not entry.session.is_active:
+                # Its flush has failed, and upstream reads on, to say which name is taken. All that is left for it
+                # is this rollback; done now, its connection serves the reader.
+                entry.session.rollback()
             return entry if entry.writes or read_only else None
     return None
 

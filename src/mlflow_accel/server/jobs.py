@@ -37,8 +37,9 @@ def upsert_online_scoring_config(original: Callable[..., Any]) -> Callable[..., 
 
     @functools.wraps(original)
     def upsert(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        saved = original(self, *arguments, **keywords)
         start_runner()
-        return original(self, *arguments, **keywords)
+        return saved
 
     return upsert
 

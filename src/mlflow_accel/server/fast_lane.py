@@ -7,20 +7,18 @@ written for; and it takes only the requests for which all of that would have don
 from __future__ import annotations
 
 import io
-import logging
+import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 from flask import Flask, Response
 from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
 from mlflow.server import security, security_utils, workspace_helpers
+from mlflow.server.constants import ARTIFACTS_ONLY_ENV_VAR
 
 from mlflow_accel.server import views
-
-_logger = logging.getLogger(__name__)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -86,6 +84,8 @@ def objection(app: Flask) -> str | None:
     """Return why there can be no fast lane in front of ``app``, or None."""
     if MLFLOW_ENABLE_WORKSPACES.get():
         return "workspaces are enabled"
+    if os.environ.get(ARTIFACTS_ONLY_ENV_VAR):
+        return "the server serves artifacts only"
     if getattr(app.wsgi_app, "__func__", None) is not Flask.wsgi_app:
         return "the application is wrapped in other WSGI middleware"
     for kind, functions in (
@@ -103,18 +103,15 @@ def objection(app: Flask) -> str | None:
 
 
 def _is_known(hook: Callable[..., Any]) -> bool:
+    """Return whether ``hook`` is, by identity, one that the lane was written for."""
     import flask_cors.extension
 
-    hook = getattr(hook, "__wrapped__", hook)
-    if hook in (workspace_helpers.workspace_before_request_handler,) or (
-        hook.__code__ in _known_teardowns()
+    if hook in (
+        workspace_helpers.workspace_before_request_handler,
+        workspace_helpers.workspace_teardown_request_handler,
     ):
         return True
     # Closures have no identity of their own, but their code has: it is a constant of the function that makes them.
     makers = (security.init_security_middleware, flask_cors.extension.make_after_request_function)
-    return any(constant is hook.__code__ for maker in makers for constant in maker.__code__.co_consts)
-
-
-def _known_teardowns() -> list[CodeType]:
-    hook = workspace_helpers.workspace_teardown_request_handler
-    return [getattr(hook, "__wrapped__", hook).__code__]
+    code = getattr(hook, "__code__", None)
+    return any(constant is code for maker in makers for constant in maker.__code__.co_consts if code is not None)

@@ -22,7 +22,7 @@ from mlflow_accel.errors import ImplementationMissing
 PACKAGE = Path(__file__).parent
 
 CYTHON_MODULES = ("mlflow_accel.kernels._batch_c",)
-MYPYC_MODULES = ("mlflow_accel.handlers.metrics",)
+MYPYC_MODULES = ("mlflow_accel.store.columns",)
 """The modules that a compiled build contains; ``setup.py`` has them as files, and a test compares the two."""
 
 

@@ -62,7 +62,7 @@ def _fast(endpoint: str) -> Callable[[View], View]:
         if os.environ.get(ARTIFACTS_ONLY_ENV_VAR):
             return original
 
-        @upstream.catch_mlflow_exception
+        @upstream.catch_mlflow_exception  # type: ignore[untyped-decorator]
         @functools.wraps(original)
         def view() -> Any:
             if DECLINED in request.environ:
@@ -98,7 +98,7 @@ def health(original: View) -> View:
 def server_info(original: View) -> View:
     """Answer server info as the default server does: compact, in the payload's own order."""
 
-    @upstream.catch_mlflow_exception
+    @upstream.catch_mlflow_exception  # type: ignore[untyped-decorator]
     @functools.wraps(original)
     def view() -> Response:
         return Response(msgspec.json.encode(upstream.build_server_info_payload()), mimetype="application/json")
