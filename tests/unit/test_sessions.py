@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.db import utils as upstream
 from mlflow.store.tracking.dbmodels.models import SqlExperimentTag
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
 from mlflow_accel.sql import file_systems
@@ -85,6 +86,21 @@ def test_a_failed_inner_session_that_is_caught_leaves_the_outer_whole(managed: M
             inner.flush()
             inner.add(tag("outer"))
     assert stored(managed) == {"outer"}
+
+
+def test_a_read_after_a_failed_flush_needs_no_second_connection(engine: Engine, managed: ManagedSession) -> None:
+    with managed(read_only=False) as session:
+        session.add(tag("taken"))
+    with pytest.raises(MlflowException, match="taken is taken"), managed(read_only=False) as outer:
+        outer.add(tag("taken"))
+        try:
+            outer.flush()
+        except IntegrityError:
+            with managed() as reader:
+                [(key,)] = reader.query(SqlExperimentTag.key)
+                assert checked_out(engine) == 1
+            raise MlflowException(f"{key} is taken") from None
+    assert stored(managed) == {"taken"}
 
 
 def test_an_inner_commit_is_part_of_the_outer_transaction(engine: Engine, managed: ManagedSession) -> None:

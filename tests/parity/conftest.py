@@ -1,0 +1,105 @@
+"""Both servers on copies of one seeded state, and the line that says how many routes answered alike."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.parity.correspondence import Correspondence
+from tests.parity.exchange import Pair
+from tests.parity.seed import Ids, seed
+from tests.support.databases import Databases
+from tests.support.processes import RunningServer
+from tests.support.rows import all_rows
+from tests.support.servers import UPSTREAM, ServerFactory, ours_command
+
+SERVER_ENV = {
+    # Jobs would run beside the comparison and change rows at times of their own.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # Nothing is asked of other machines: no catalog of models, and webhooks go to a port where nobody listens.
+    "MLFLOW_MODEL_CATALOG_URI": "",
+    "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+    "MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES": "0",
+}
+
+SUMMARY = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for the lines that end the report."""
+    config.stash[SUMMARY] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was found alike."""
+    for line in config.stash[SUMMARY]:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def summary(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that end the report."""
+    return request.config.stash[SUMMARY]
+
+
+@dataclass(frozen=True)
+class State:
+    """A seeded database with its artifacts; nothing has them open."""
+
+    databases: Databases
+    uri: str
+    artifacts: Path
+    ids: list[Ids]
+
+    def known(self) -> list[str]:
+        """Return every text that stands in the database."""
+        return [str(value) for table in all_rows(self.uri).values() for row in table for value in row]
+
+
+@pytest.fixture(scope="session")
+def state(databases: Databases, new_directory: Callable[[], Path]) -> State:
+    """A state with something of everything, made by upstream."""
+    uri, artifacts = databases.fresh(), new_directory()
+    with ServerFactory(UPSTREAM, new_directory) as upstream:
+        options = ("--backend-store-uri", uri, "--artifacts-destination", str(artifacts))
+        ids = seed(upstream(*options, env=SERVER_ENV))
+    return State(databases, uri, artifacts, ids)
+
+
+PairStarter = Callable[..., AbstractContextManager[Pair]]
+
+
+@pytest.fixture(scope="session")
+def both_servers(new_directory: Callable[[], Path]) -> PairStarter:
+    """Run both servers on copies of a state: ``with both_servers(state, *options, env=...) as pair``."""
+
+    @contextmanager
+    def run(state: State, *options: str, env: dict[str, str] | None = None) -> Iterator[Pair]:
+        def start(factory: ServerFactory) -> tuple[RunningServer, str]:
+            uri = state.databases.copy(state.uri)
+            artifacts = shutil.copytree(state.artifacts, new_directory() / "artifacts")
+            own = ("--backend-store-uri", uri, "--artifacts-destination", str(artifacts))
+            return factory(*own, *options, env={**SERVER_ENV, **(env or {})}), uri
+
+        with (
+            ServerFactory(UPSTREAM, new_directory) as upstream,
+            ServerFactory(ours_command(), new_directory) as ours,
+            ThreadPoolExecutor(2) as pool,
+        ):
+            servers, uris = zip(*pool.map(start, (upstream, ours)))
+            yield Pair(servers, uris, Correspondence(state.known()))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def write_pair(databases: Databases, both_servers: PairStarter, new_directory: Callable[[], Path]) -> Iterator[Pair]:
+    """Both servers on databases that hold nothing but experiment 0."""
+    with both_servers(State(databases, databases.fresh(), new_directory(), [])) as pair:
+        yield pair

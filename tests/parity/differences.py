@@ -1,0 +1,72 @@
+"""Every difference from upstream that is meant: the README's list, as far as an answer shows it.
+
+A difference that no entry describes fails the comparison, and so does an entry that describes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.parity.exchange import Finding
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference that is meant, why, and how it is known when it is seen."""
+
+    name: str
+    reason: str
+    describes: Callable[[Finding], bool]
+
+
+CROSS_ORIGIN = {
+    "header Access-Control-Allow-Credentials",
+    "header Access-Control-Allow-Origin",
+    "header Access-Control-Expose-Headers",
+    "header Vary",
+}
+SECURITY = {"header X-Content-Type-Options", "header X-Frame-Options"}
+PREFLIGHT = {
+    "status",
+    "content-type",
+    "body",
+    "header Access-Control-Allow-Headers",
+    "header Access-Control-Allow-Methods",
+    "header Access-Control-Max-Age",
+    "header Allow",
+    *CROSS_ORIGIN,
+    *SECURITY,
+}
+
+ROUTES: tuple[Difference, ...] = (
+    Difference(
+        "preflight",
+        "Flask's own answer to OPTIONS: 204 and the methods of the route, to every origin; a browser then decides by "
+        "the headers that are missing. Upstream's default server answers before Flask is reached.",
+        lambda finding: finding.case.startswith("preflight") and finding.aspect in PREFLIGHT,
+    ),
+    Difference(
+        "refused origin",
+        "The 403 is Flask's: it names its charset, and carries the security headers that upstream's lacks.",
+        lambda finding: finding.case.endswith("foreign origin")
+        and finding.status == 403
+        and finding.aspect in {"content-type", *SECURITY, *CROSS_ORIGIN},
+    ),
+    Difference(
+        "cross-origin headers",
+        "As Flask-CORS writes them: to the allowed origins only, and without Access-Control-Expose-Headers.",
+        lambda finding: finding.status != 403 and finding.aspect in CROSS_ORIGIN,
+    ),
+)
+"""Differences in the answers to single requests, with the default settings and one allowed origin."""
+
+
+def unlisted(findings: Iterable[Finding], listed: Iterable[Difference] = ()) -> list[Finding]:
+    """Return the findings that nothing listed describes."""
+    return [finding for finding in findings if not any(each.describes(finding) for each in listed)]
+
+
+def unseen(findings: Sequence[Finding], listed: Iterable[Difference]) -> list[str]:
+    """Return the names of the listed differences of which there is no example."""
+    return [each.name for each in listed if not any(map(each.describes, findings))]
