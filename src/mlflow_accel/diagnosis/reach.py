@@ -22,22 +22,27 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 
 TIMEOUT_OPTIONS = {
-    "psycopg": "connect_timeout",
-    "psycopg2": "connect_timeout",
-    "pymysql": "connect_timeout",
-    "mysqldb": "connect_timeout",
-    "mysqlconnector": "connection_timeout",
-    "pg8000": "timeout",
-    "pyodbc": "timeout",
-    "pymssql": "login_timeout",
+    "psycopg": ["connect_timeout"],
+    "psycopg2": ["connect_timeout"],
+    # These two count the TCP connection alone, not the server's greeting.
+    "pymysql": ["connect_timeout", "read_timeout"],
+    "mysqldb": ["connect_timeout", "read_timeout"],
+    "mysqlconnector": ["connection_timeout"],
+    "pg8000": ["timeout"],
+    "pyodbc": ["timeout"],
+    "pymssql": ["login_timeout"],
 }
 """What each driver calls the longest wait for a connection, in seconds."""
 
-READ_ONLY = {
+FIRST = {
     "postgresql": ("SET TRANSACTION READ ONLY", f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'"),
     "mysql": ("SET SESSION TRANSACTION READ ONLY", f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS}"),
+    "sqlite": ("SELECT count(*) FROM sqlite_master",),
 }
-"""The first statements of the one transaction. SQLite files are opened read-only; SQL Server has no such setting."""
+"""The first statements of the one transaction, which can only read after them.
+
+A SQLite file is opened for reading, but not looked at before the first statement. SQL Server has no such setting.
+"""
 
 
 def engine(uri: str, url: URL) -> Engine:
@@ -57,7 +62,7 @@ def engine(uri: str, url: URL) -> Engine:
     def do_connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         if dialect.name == "sqlite":
             return _open(urls.sqlite_file(url))
-        if option := TIMEOUT_OPTIONS.get(dialect.driver):
+        for option in TIMEOUT_OPTIONS.get(dialect.driver, []):
             options.setdefault(option, CONNECT_SECONDS)
         return None
 
@@ -92,7 +97,7 @@ def connect(engine: Engine) -> Iterator[Connection]:
     """
     try:
         with engine.connect() as connection:
-            for statement in READ_ONLY.get(engine.dialect.name, ()):
+            for statement in FIRST.get(engine.dialect.name, ()):
                 connection.execute(text(statement))
             yield connection
     except (DBAPIError, OSError) as ex:

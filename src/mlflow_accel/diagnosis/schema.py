@@ -187,12 +187,17 @@ def _differences(fresh: _Keys, actual: _Keys, connection: Connection) -> Iterato
     for table in sorted(fresh.primary.keys() & actual.primary.keys()):
         if sorted(fresh.primary[table]) != sorted(actual.primary[table]):
             yield _wrong_primary_key(table, fresh.primary[table], actual.primary[table], connection)
-        for wanted in (index for index in fresh.indexes if index.table == table):
-            candidates = actual.on(table)
-            if any(index.serves(wanted) for index in candidates):
-                continue
-            longer = next((index for index in candidates if index.begins_like(wanted)), None)
-            yield _missing_index(wanted, longer, connection)
+        yield from _missing_indexes([i for i in fresh.indexes if i.table == table], actual.on(table), connection)
+
+
+def _missing_indexes(wanted: list[_Index], found: list[_Index], connection: Connection) -> Iterator[Finding]:
+    """Report what is missing on one table: an index counts once, for the one of its name or else for another."""
+    present = {i.name for i in wanted for f in found if f.name == i.name and f.serves(i)}
+    others = [f for f in found if f.name not in present]
+    for index in wanted:
+        if index.name not in present and not any(other.serves(index) for other in others):
+            longer = next((f for f in found if f.begins_like(index)), None)
+            yield _missing_index(index, longer, connection)
 
 
 def _wrong_primary_key(
