@@ -13,14 +13,18 @@ import sys
 from setuptools import Extension, setup
 
 # One list each; tests/unit/test_impl.py compares them with the files and with what reports itself compiled.
+# PERF: the gain over the plain form is what `python -m benchmarks.micro` printed, CPython 3.11.
 CYTHON_MODULES = [
-    "mlflow_accel/kernels/_batch_c.pyx",
+    # columns: 4.5 times for 1 metric, 7.5 for 1000; newest: 4.2 and 2.5.
+    "src/mlflow_accel/kernels/_batch_c.pyx",
 ]
 MYPYC_MODULES = [
-    "mlflow_accel/handlers/metrics.py",
+    # 1.3 times for 20 batches of 1 metric, 1.4 of 10, 1.1 of 1000.
+    # Not handlers/metrics, 0.96 to 1.01: its calls go to msgspec, the kernel and the store, and none is mypyc's.
+    "src/mlflow_accel/store/columns.py",
 ]
-MYPYC_GROUP = "mlflow_accel.handlers.compiled"
-"""Names the library that they share, ``handlers/compiled__mypyc``, which mypyc would else put at top level."""
+MYPYC_GROUP = "mlflow_accel.store.compiled"
+"""Names the library that they share, ``store/compiled__mypyc``, which mypyc would else put at top level."""
 
 # Never -Ofast or -ffast-math: they flush subnormal numbers to zero, in the whole process.
 COMPILE_ARGS = ["-O2"]
@@ -38,7 +42,7 @@ def extensions(build: str) -> list[Extension]:
     trace = build == "trace"
     kernels = [
         Extension(
-            path.removesuffix(".pyx").replace("/", "."),
+            path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
             [path],
             extra_compile_args=COMPILE_ARGS,
             define_macros=[("CYTHON_TRACE_NOGIL", "1")] if trace else [],
@@ -47,7 +51,7 @@ def extensions(build: str) -> list[Extension]:
     ]
     directives = {"language_level": "3", "linetrace": trace}
     return [
-        *cythonize(kernels, compiler_directives=directives),  # type: ignore[no-untyped-call]
+        *cythonize(kernels, build_dir="build", compiler_directives=directives),  # type: ignore[no-untyped-call]
         *mypycify(MYPYC_MODULES, opt_level="2", group_name=MYPYC_GROUP),
     ]
 

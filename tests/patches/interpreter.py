@@ -19,7 +19,7 @@ def isolated(test: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         code = f"from {test.__module__} import {test.__name__} as test; test.__wrapped__()"
         kept = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-        environment = {**kept, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]), "MLFLOW_DISABLE_TELEMETRY": "true"}
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -32,11 +32,13 @@ def free_port() -> int:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment without its MLflow settings, plus ``extra``.
+    """Return this process's environment without MLflow's settings and pytest's, plus ``extra``.
 
-    The package under test is put on ``PYTHONPATH``, so that a server started elsewhere runs the same code.
+    Under pytest's, MLflow makes checks that it does not make in production. The package under test is put on
+    ``PYTHONPATH``, so that a server started elsewhere runs the same code.
     """
-    kept = {name: value for name, value in os.environ.items() if "MLFLOW" not in name.upper()}
+    dropped = {"MLFLOW", "PYTEST"}
+    kept = {name: value for name, value in os.environ.items() if not dropped & set(name.upper().split("_"))}
     kept |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONPATH": str(Path(mlflow_accel.__file__).parents[1]),

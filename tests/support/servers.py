@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import TracebackType
 
@@ -15,8 +16,12 @@ UPSTREAM = (sys.executable, "-m", "mlflow")
 
 def ours_command() -> tuple[str, ...]:
     """Return the console script beside this interpreter, or the module where the package is not installed."""
-    script = Path(sys.executable).with_name("mlflow-accel")
-    return (str(script),) if script.exists() else (sys.executable, "-m", "mlflow_accel.cli")
+    try:
+        distribution("mlflow-accel")
+    except PackageNotFoundError:
+        # A script beside the interpreter would be somebody else's, and run another copy of the package.
+        return (sys.executable, "-m", "mlflow_accel.cli")
+    return (str(Path(sys.executable).with_name("mlflow-accel")),)
 
 
 class ServerFactory:

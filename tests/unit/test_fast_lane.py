@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from mlflow.store.db import utils as upstream
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from mlflow_accel import counters
-from mlflow_accel.server import fast_lane, views, workspace
+from mlflow_accel.server import fast_lane, views
 from mlflow_accel.store.accelerated import AcceleratedStore
 from mlflow_accel.store.engines import tuned_engine
 
@@ -27,7 +28,7 @@ def plain_app() -> Flask:
     app = Flask("upstream")
     security.init_security_middleware(app)
     app.before_request(workspace_helpers.workspace_before_request_handler)
-    app.teardown_request(workspace.teardown(workspace_helpers.workspace_teardown_request_handler))
+    app.teardown_request(workspace_helpers.workspace_teardown_request_handler)
     app.add_url_rule(PATH, "_log_metric", views.log_metric(handlers._log_metric), methods=["POST"])
     return app
 
@@ -79,6 +80,10 @@ def _hook(*_: Any) -> None:
     """Does nothing, but the lane cannot know."""
 
 
+def _disguise(app: Flask) -> None:
+    app.before_request(functools.wraps(workspace_helpers.workspace_before_request_handler)(_hook))
+
+
 def _wrap(app: Flask) -> None:
     inner = app.wsgi_app
     app.wsgi_app = lambda environ, start: inner(environ, start)  # type: ignore[method-assign]
@@ -93,8 +98,9 @@ def _wrap(app: Flask) -> None:
         (lambda app: app.url_value_preprocessor(_hook), "url_value_preprocessor"),
         (lambda app: app.register_error_handler(404, _hook), "error handlers"),
         (_wrap, "middleware"),
+        (_disguise, "before_request"),
     ],
-    ids=["before", "after", "teardown", "url values", "error handler", "middleware"],
+    ids=["before", "after", "teardown", "url values", "error handler", "middleware", "disguised"],
 )
 def test_anything_unknown_closes_the_lane(change: Any, reason: str) -> None:
     app = plain_app()
@@ -106,6 +112,11 @@ def test_anything_unknown_closes_the_lane(change: Any, reason: str) -> None:
 def test_workspaces_close_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
     assert fast_lane.objection(plain_app()) == "workspaces are enabled"
+
+
+def test_a_server_of_artifacts_has_no_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACTS_ONLY", "true")
+    assert fast_lane.objection(plain_app()) == "the server serves artifacts only"
 
 
 def test_the_answer_is_the_one_that_flask_gives(body: bytes) -> None:

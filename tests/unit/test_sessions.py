@@ -11,9 +11,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.db import utils as upstream
 from mlflow.store.tracking.dbmodels.models import SqlExperimentTag
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
-from mlflow_accel.sql import sqlite_threads
+from mlflow_accel.sql import file_systems, sqlite_threads
 from mlflow_accel.store.engines import tuned_engine
 from mlflow_accel.store.sessions import ManagedSession, managed_session_maker
 from tests.support.databases import Databases
@@ -85,6 +86,21 @@ def test_a_failed_inner_session_that_is_caught_leaves_the_outer_whole(managed: M
             inner.flush()
             inner.add(tag("outer"))
     assert stored(managed) == {"outer"}
+
+
+def test_a_read_after_a_failed_flush_needs_no_second_connection(engine: Engine, managed: ManagedSession) -> None:
+    with managed(read_only=False) as session:
+        session.add(tag("taken"))
+    with pytest.raises(MlflowException, match="taken is taken"), managed(read_only=False) as outer:
+        outer.add(tag("taken"))
+        try:
+            outer.flush()
+        except IntegrityError:
+            with managed() as reader:
+                [(key,)] = reader.query(SqlExperimentTag.key)
+                assert checked_out(engine) == 1
+            raise MlflowException(f"{key} is taken") from None
+    assert stored(managed) == {"taken"}
 
 
 def test_an_inner_commit_is_part_of_the_outer_transaction(engine: Engine, managed: ManagedSession) -> None:
@@ -170,9 +186,9 @@ def test_network_file_systems_get_no_wal(
 ) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"none / ext4 rw 0 0\nserver:/x /data\\040set {kind} rw 0 0\n")
-    monkeypatch.setattr(sqlite_threads, "MOUNTS", mounts)
-    assert sqlite_threads.is_local(tmp_path.__class__("/data set/mlflow.db")) is local
-    assert sqlite_threads.is_local(tmp_path.__class__("/data/mlflow.db"))
+    monkeypatch.setattr(file_systems, "MOUNTS", mounts)
+    assert file_systems.is_local(tmp_path.__class__("/data set/mlflow.db")) is local
+    assert file_systems.is_local(tmp_path.__class__("/data/mlflow.db"))
 
 
 def _in_another_thread(function: Callable[[], Any]) -> Any:

@@ -1,0 +1,226 @@
+"""Databases for the servers: one each, made anew, on SQLite or on a PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.postgres import Postgres, running_postgres
+from benchmarks.servers import KINDS, MLFLOW_SCHEMA, NotAvailable, mlflow_python
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+
+# The schema comes from upstream's own store, in the environment that the baseline runs in.
+_CREATE_SCHEMA = """
+import sys
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+SqlAlchemyStore(sys.argv[1], "mlflow-artifacts:/")
+"""
+_PINGS = (";", "SELECT 1", "-- ping")
+_TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START TRANSACTION")
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database that one server works on, with the harness's own access to it."""
+
+    uri: str
+    engine: sa.Engine
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether this is PostgreSQL; else it is SQLite."""
+        return self.engine.dialect.name == POSTGRESQL
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a query with ``:name`` parameters."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(sql), values)]
+
+    def number(self, sql: str, **values: Any) -> int:
+        """Return the single number that a query answers."""
+        return int(self.rows(sql, **values)[0][0])
+
+    def execute(self, *statements: str, **values: Any) -> None:
+        """Run statements in one transaction."""
+        with self.engine.begin() as connection:
+            for sql in statements:
+                connection.execute(sa.text(sql), values)
+
+    def settle(self) -> None:
+        """Do now what PostgreSQL would do by itself in the middle of a turn: vacuum, analyze, checkpoint."""
+        if self.is_postgresql:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(sa.text("VACUUM (ANALYZE)"))
+                connection.execute(sa.text("CHECKPOINT"))
+
+
+@dataclass
+class Statements:
+    """SQL statements that PostgreSQL logged while they were counted."""
+
+    work: int = 0
+    """All that ask or tell something."""
+    control: int = 0
+    """Those that begin or end transactions and savepoints, or only try the connection."""
+
+
+class Databases(ABC):
+    """Makes databases of one kind."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self._templates: dict[str, str] = {}
+        self._numbers = count(1)
+
+    @abstractmethod
+    def _create(self, name: str, template: str | None) -> str:
+        """Make the database ``name``, a copy of ``template`` if given, and return its URI."""
+
+    @abstractmethod
+    def _drop(self, name: str) -> None: ...
+
+    @contextmanager
+    def empty(self, owner: str) -> Iterator[Database]:
+        """A database without a table."""
+        with self._database(owner, None) as database:
+            yield database
+
+    @contextmanager
+    def with_schema(self, owner: str) -> Iterator[Database]:
+        """A database as the server kind ``owner`` leaves it after its first start."""
+        with self._database(owner, self._template(KINDS[owner].schema)) as database:
+            yield database
+
+    @contextmanager
+    def counted(self, database: Database) -> Iterator[Statements | None]:
+        """Count the statements that ``database`` receives meanwhile; None where that cannot be known."""
+        yield None
+
+    @contextmanager
+    def _database(self, owner: str, template: str | None) -> Iterator[Database]:
+        name = f"bench_{re.sub(r'[^a-z0-9]', '_', owner)}_{next(self._numbers)}"
+        uri = self._create(name, template)
+        engine = sa.create_engine(uri, poolclass=sa.pool.NullPool)
+        try:
+            yield Database(uri, engine)
+        finally:
+            engine.dispose()
+            self._drop(name)
+
+    def _template(self, schema: str) -> str:
+        if schema not in self._templates:
+            if schema != MLFLOW_SCHEMA:
+                raise NotAvailable(f"no way to make the schema {schema}")
+            name = f"bench_template_{len(self._templates)}"
+            command = [mlflow_python(), "-c", _CREATE_SCHEMA, self._create(name, None)]
+            made = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if made.returncode:
+                raise NotAvailable(f"the schema could not be made: {made.stderr.strip()[-300:]}")
+            self._templates[schema] = name
+        return self._templates[schema]
+
+
+class SqliteDatabases(Databases):
+    """Files in one directory."""
+
+    name = SQLITE
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+
+    def _create(self, name: str, template: str | None) -> str:
+        path = self._path(name)
+        if template is not None:
+            shutil.copyfile(self._path(template), path)
+        return f"sqlite:///{path}"
+
+    def _drop(self, name: str) -> None:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            self._path(name + ".db" + suffix, "").unlink(missing_ok=True)
+
+    def _path(self, name: str, suffix: str = ".db") -> Path:
+        return self._directory / (name + suffix)
+
+
+class PostgresDatabases(Databases):
+    """Databases of one PostgreSQL; the user of ``uri`` must be able to make them and to checkpoint."""
+
+    name = POSTGRESQL
+
+    def __init__(self, uri: str, log: Path | None = None) -> None:
+        super().__init__()
+        self._uri = sa.make_url(uri)
+        self._engine = sa.create_engine(uri, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
+        self._log = log
+
+    def _create(self, name: str, template: str | None) -> str:
+        self._drop(name)
+        self._run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        return self._uri.set(database=name).render_as_string(hide_password=False)
+
+    def _drop(self, name: str) -> None:
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _run(self, *statements: str) -> None:
+        with self._engine.connect() as connection:
+            for sql in statements:
+                connection.execute(sa.text(sql))
+
+    @contextmanager
+    def counted(self, database: Database) -> Iterator[Statements | None]:
+        # The wheel has no pg_stat_statements: for this time the server writes its statements into its log.
+        if self._log is None:
+            yield None
+            return
+        start = self._log.stat().st_size
+        statements = Statements()
+        self._run("ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
+        try:
+            yield statements
+        finally:
+            self._run("ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
+        with self._log.open("rb") as log:
+            log.seek(start)
+            count_statements(
+                log.read().decode(errors="replace"), str(database.engine.url.database), statements
+            )
+
+
+def count_statements(log: str, database: str, statements: Statements) -> None:
+    """Add to ``statements`` those that a log with the line prefix ``%d|`` holds of ``database``."""
+    logged = rf"^{re.escape(database)}\|LOG:  (?:statement|execute [^:]*): (.*)"
+    for found in re.finditer(logged, log, re.MULTILINE):
+        if found[1] in _PINGS or found[1].lstrip().upper().startswith(_TRANSACTION_CONTROL):
+            statements.control += 1
+        else:
+            statements.work += 1
+
+
+@contextmanager
+def opened(which: str, directory: Path) -> Iterator[Databases]:
+    """Databases of ``which``: ``sqlite`` (files in ``directory``), ``postgresql`` (started here) or a URI."""
+    if which == SQLITE:
+        yield SqliteDatabases(directory)
+    elif which == POSTGRESQL:
+        with running_postgres() as server:
+            yield _of(server)
+    else:
+        yield PostgresDatabases(which)
+
+
+def _of(server: Postgres) -> PostgresDatabases:
+    return PostgresDatabases(server.uri(), server.log)

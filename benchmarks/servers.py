@@ -1,0 +1,227 @@
+"""The servers that are compared: how each is started on a database, watched and stopped."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import mlflow_accel
+from benchmarks import processes
+from benchmarks.postgres import free_port
+
+REPOSITORY = Path(__file__).parent.parent
+PACKAGE_ROOT = Path(mlflow_accel.__file__).parents[1]
+START_SECONDS = 120.0
+STOP_SECONDS = 20.0
+SETTLE_SECONDS = 60.0
+CALM_SECONDS = 5.0
+CALM_SHARE = 0.15
+"""Of a core: below this, a server does nothing but wait."""
+PAUSE = 0.5
+
+
+class NotAvailable(RuntimeError):
+    """A server that did not start here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the servers that are compared."""
+
+    name: str
+    title: str
+    schema: str
+    """Kinds of one schema can open each other's databases."""
+    command: Callable[[], list[str]]
+    """The command that takes the options of ``mlflow server``."""
+    environment: Callable[[], dict[str, str]] = dict
+
+
+def mlflow_python() -> str:
+    """Return the interpreter whose ``mlflow`` is the baseline: ``MLFLOW_BENCH_PYTHON``, or this one."""
+    return os.environ.get("MLFLOW_BENCH_PYTHON", sys.executable)
+
+
+def _mlflow() -> list[str]:
+    return [mlflow_python(), "-m", "mlflow", "server"]
+
+
+@cache
+def _is_installed() -> bool:
+    """Whether ``mlflow_accel`` is importable without this repository being the working directory."""
+    return (
+        subprocess.run([sys.executable, "-I", "-c", "import mlflow_accel"], capture_output=True).returncode
+        == 0
+    )
+
+
+def _mlflow_accel() -> list[str]:
+    if _is_installed():
+        return [str(Path(sys.executable).with_name("mlflow-accel")), "server"]
+    return [sys.executable, "-m", "mlflow_accel.cli", "server"]
+
+
+def _mlflow_accel_environment() -> dict[str, str]:
+    # A half-built or plain package must fail, not be measured.
+    environment = {"MLFLOW_ACCEL_IMPL": "compiled"}
+    if not _is_installed():
+        environment["PYTHONPATH"] = str(PACKAGE_ROOT)
+    return environment
+
+
+MLFLOW_SCHEMA = "mlflow-3.17"
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("mlflow", "mlflow server (default: uvicorn)", MLFLOW_SCHEMA, _mlflow),
+        Kind("mlflow-accel", "mlflow-accel server", MLFLOW_SCHEMA, _mlflow_accel, _mlflow_accel_environment),
+    )
+}
+"""By name; the first is the baseline of the ratios."""
+BASELINE = next(iter(KINDS))
+
+
+class Server:
+    """A running server of one kind."""
+
+    def __init__(self, kind: Kind, port: int, log: Path, process: subprocess.Popen[bytes]) -> None:
+        self.kind = kind
+        self.port = port
+        self.log = log
+        self._process = process
+        self.start_seconds = 0.0
+        """From the start of the process to the first 200 of ``/health``."""
+
+    def tree(self) -> list[processes.Process]:
+        """Return the server's processes, as they are now."""
+        return processes.tree(self._process.pid)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds used since the start, by ended processes too."""
+        return processes.cpu_seconds(self.tree())
+
+    def pss_bytes(self) -> int:
+        """Return the proportional set size of the whole tree."""
+        return processes.pss_bytes(self.tree())
+
+    def wait_until_healthy(self, since: float) -> None:
+        """Wait for the first 200 of ``/health`` and keep the seconds from ``since`` (monotonic) until then.
+
+        Raises:
+            NotAvailable: the server ended, or did not answer in ``START_SECONDS``.
+        """
+        end = since + START_SECONDS
+        while time.monotonic() < end:
+            if self._answers():
+                self.start_seconds = time.monotonic() - since
+                return
+            if self._process.poll() is not None:
+                raise NotAvailable(f"ended with {self._process.returncode} at start: {self._last_words()}")
+            time.sleep(0.01)
+        raise NotAvailable(f"no answer from /health in {START_SECONDS:.0f} s: {self._last_words()}")
+
+    def wait_until_settled(self) -> None:
+        """Wait until the same processes used next to no CPU for ``CALM_SECONDS``; ``SETTLE_SECONDS`` at most.
+
+        Some servers start helper processes long after their first answer, which would share the first turn.
+        """
+        end = time.monotonic() + SETTLE_SECONDS
+        calm_since, pids, cpu = time.monotonic(), frozenset[int](), 0.0
+        while time.monotonic() < min(end, calm_since + CALM_SECONDS):
+            time.sleep(PAUSE)
+            tree = self.tree()
+            now_pids, now_cpu = frozenset(process.pid for process in tree), processes.cpu_seconds(tree)
+            if now_pids != pids or now_cpu - cpu > CALM_SHARE * PAUSE:
+                calm_since = time.monotonic()
+            pids, cpu = now_pids, now_cpu
+
+    def stop(self) -> None:
+        """End the process and all that it started: politely first, by force after ``STOP_SECONDS``."""
+        started = {process.pid for process in self.tree()}
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+        # Only what is still ours: a pid of before may be another's by now.
+        ours = {process.pid for process in [*self.tree(), *processes.tree(os.getpid())]}
+        for pid in started & ours:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        for pid in started - {self._process.pid}:
+            with suppress(ChildProcessError):  # not adopted
+                os.waitpid(pid, 0)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _last_words(self) -> str:
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1][-300:] if lines else "it said nothing"
+
+
+def _environment(kind: Kind) -> dict[str, str]:
+    # Without MLflow's settings of this process: not every server would heed them alike.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("MLFLOW_")
+    }
+    # Nothing that is measured may depend on a network.
+    return {**environment, "MLFLOW_DISABLE_TELEMETRY": "true", **kind.environment()}
+
+
+@contextmanager
+def running(kind: Kind, uri: str, workers: int, logs: Path) -> Iterator[Server]:
+    """Start a server of ``kind`` on the database ``uri`` and stop it at the end; its output goes to ``logs``.
+
+    Raises:
+        NotAvailable: it did not start.
+    """
+    port = free_port()
+    log = logs / f"{kind.name}-{port}.log"
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--backend-store-uri",
+        uri,
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="server-", ignore_cleanup_errors=True) as home,
+        log.open("wb") as out,
+    ):
+        since = time.monotonic()
+        process = subprocess.Popen(
+            [*kind.command(), *options, "--artifacts-destination", str(Path(home, "artifacts"))],
+            cwd=home,
+            env=_environment(kind),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        server = Server(kind, port, log, process)
+        try:
+            server.wait_until_healthy(since)
+            yield server
+        finally:
+            server.stop()

@@ -1,1 +1,0 @@
-"""The accelerated tracking store: sessions, group commit, writers."""

@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: one module per REST resource. A handler knows no Flask and no database."""

@@ -1,0 +1,100 @@
+"""Put the application together: upstream's Flask app under the launch's environment, with our views in it."""
+
+from __future__ import annotations
+
+import logging
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+
+from mlflow_accel import patching
+from mlflow_accel.errors import ConfigurationError
+from mlflow_accel.server import launch, runtime, worker
+
+_logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 1
+
+
+def create_app() -> Callable[..., Iterable[bytes]]:
+    """Return the WSGI application for this process's options."""
+    worker.refuse_unprepared_preload()
+    application = _assemble(launch.current())
+    if not runtime.is_arbiter():
+        worker.describe_server(lane_objection())
+        worker.enter()
+    return application
+
+
+def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
+    app_name = started.params["app_name"]
+    application = _plugin(app_name) if app_name else _upstream_app()
+    from mlflow_accel.server import fast_lane, heavy, unserved
+    from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
+
+    app = _upstream_app()
+    unserved.register(app)
+    patching.apply_routes(app)
+    heavy.install(app)
+    behind = _with_retry_after(application)
+    if reason := lane_objection():
+        _logger.info("Hot requests go through Flask: %s.", reason)
+        return behind
+    return fast_lane.FastLane(app, behind)
+
+
+def lane_objection() -> str | None:
+    """Return why hot requests go through Flask in this server, or None."""
+    from mlflow_accel.server import fast_lane
+
+    if launch.current().params["app_name"]:
+        return "an app plugin serves"
+    routes_are_ours = all(status.applied for status in patching.report() if status.seam == "route")
+    if not (patching.active("server.fast_lane") and routes_are_ours):
+        return "some of upstream's code is not what was reviewed"
+    return fast_lane.objection(_upstream_app())
+
+
+def _upstream_app() -> Flask:
+    import mlflow.server
+
+    return mlflow.server.app  # type: ignore[no-any-return]
+
+
+def _plugin(name: str) -> Callable[..., Any]:
+    """Return the application of an ``mlflow.app`` plugin, built as upstream builds it for gunicorn."""
+    import importlib
+
+    from mlflow.server import _find_app
+
+    module, attribute = _find_app(name).rsplit(":", 1)
+    found = getattr(importlib.import_module(module), attribute)
+    application = found() if isinstance(found, types.FunctionType) else found
+    if not isinstance(application, Flask) and not _is_wsgi(application):
+        raise ConfigurationError(
+            f"--app-name {name} is an ASGI application, which mlflow-accel does not serve yet. Use `mlflow server`."
+        )
+    return application  # type: ignore[no-any-return]
+
+
+def _is_wsgi(application: Any) -> bool:
+    import inspect
+
+    call = application if inspect.isroutine(application) else getattr(application, "__call__", None)
+    return call is not None and not inspect.iscoroutinefunction(call)
+
+
+def _with_retry_after(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Tell clients when to try again after a fault of the database: 503 in upstream's JSON form."""
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            if status.startswith("503") and ("Content-Type", "application/json") in headers:
+                headers = [*headers, ("Retry-After", str(RETRY_AFTER_SECONDS))]
+            return start_response(status, headers, *rest)
+
+        return application(environ, start)
+
+    return serve

@@ -1,0 +1,106 @@
+"""Our view functions, put in the place of upstream's in the Flask app's own table.
+
+Each is a factory: it takes upstream's view and returns ours, which calls upstream's for whatever it declines.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Response, request
+from mlflow.server import handlers as upstream
+from mlflow.server.constants import ARTIFACTS_ONLY_ENV_VAR
+
+from mlflow_accel import counters
+from mlflow_accel.handlers import metrics
+from mlflow_accel.store.accelerated import AcceleratedTracking
+
+Handler = Callable[[bytes, AcceleratedTracking], "bytes | None"]
+View = Callable[..., Any]
+
+HANDLERS: dict[str, tuple[str, Handler]] = {
+    "_log_metric": ("log_metric", metrics.log_metric),
+    "_log_batch": ("log_batch", metrics.log_batch),
+}
+"""Flask endpoint to the counter's name and the handler, for every endpoint that has a fast path."""
+
+DECLINED = "mlflow_accel.declined"
+"""In the WSGI environment: the fast lane has asked the handler already, and counted why not."""
+
+ERROR = "mlflow_accel.error"
+"""In the WSGI environment: the exception that the handler raised in the fast lane, for upstream to put in words."""
+
+
+def is_plain_json(content_type: str) -> bool:
+    """Return whether upstream takes a body of this content type; it compares case and all, up to ';'."""
+    return content_type.partition(";")[0] == "application/json"
+
+
+def store() -> AcceleratedTracking | None:
+    """Return the tracking store of this server, or None where it is not ours (a file store, a plugin's)."""
+    found = upstream._get_tracking_store()
+    return found if isinstance(found, AcceleratedTracking) else None
+
+
+def ask(name: str, handler: Handler, body: bytes) -> bytes | None:
+    """Return the handler's answer to ``body``, or None if it or the store declines."""
+    tracking = store()
+    if tracking is None:
+        counters.count(name, "store")
+        return None
+    return handler(body, tracking)
+
+
+def _fast(endpoint: str) -> Callable[[View], View]:
+    name, handler = HANDLERS[endpoint]
+
+    def factory(original: View) -> View:
+        if os.environ.get(ARTIFACTS_ONLY_ENV_VAR):
+            return original
+
+        @upstream.catch_mlflow_exception  # type: ignore[untyped-decorator]
+        @functools.wraps(original)
+        def view() -> Any:
+            if DECLINED in request.environ:
+                return original()
+            if ERROR in request.environ:
+                raise request.environ[ERROR]
+            if not is_plain_json(request.content_type or ""):
+                counters.count(name, "headers")
+                return original()
+            answer = ask(name, handler, request.get_data())
+            return original() if answer is None else Response(answer, mimetype="application/json")
+
+        return view  # type: ignore[no-any-return]
+
+    return factory
+
+
+log_metric = _fast("_log_metric")
+log_batch = _fast("_log_batch")
+
+
+def health(original: View) -> View:
+    """Answer ``/health`` as the default server does: plain text, where the Flask form says HTML."""
+
+    @functools.wraps(original)
+    def view() -> Response:
+        body, status = original()
+        return Response(body, status, mimetype="text/plain")
+
+    return view
+
+
+def server_info(original: View) -> View:
+    """Answer server info as the default server does: compact, in the payload's own order."""
+
+    @upstream.catch_mlflow_exception  # type: ignore[untyped-decorator]
+    @functools.wraps(original)
+    def view() -> Response:
+        return Response(msgspec.json.encode(upstream.build_server_info_payload()), mimetype="application/json")
+
+    return view  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Whole servers, asked by the clients that people use."""

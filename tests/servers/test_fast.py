@@ -1,0 +1,241 @@
+"""Which requests are answered by the fast path, and why others are not, by the server's own counters."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from requests.adapters import HTTPAdapter
+
+from mlflow_accel import config
+from mlflow_accel.server import runtime
+from tests.servers import journal
+from tests.servers.journal import client_of
+from tests.support.databases import Databases
+from tests.support.http import Answer, Request, json_request, send
+from tests.support.processes import RunningServer
+from tests.support.servers import ServerFactory
+
+Counts = dict[str, dict[str, int]]
+
+LOG_METRIC = "/api/2.0/mlflow/runs/log-metric"
+LOG_BATCH = "/api/2.0/mlflow/runs/log-batch"
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture(scope="module")
+def runtime_directory(new_directory: Callable[[], Path]) -> Iterator[Path]:
+    """Where the server keeps its counters, and where this process looks for them."""
+    directory = new_directory()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(config.RUNTIME_DIR.name, str(directory))
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def server(databases: Databases, module_ours: ServerFactory, runtime_directory: Path) -> RunningServer:
+    """Our server with two workers, whose counters are summed."""
+    options = ("--backend-store-uri", databases.fresh(), "--workers", "2")
+    return module_ours(*options, env={config.RUNTIME_DIR.name: str(runtime_directory)})
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[MlflowClient]:
+    """The mlflow client, for the server."""
+    with client_of(server) as client:
+        yield client
+
+
+@pytest.fixture
+def run_id(client: MlflowClient) -> str:
+    """A new run."""
+    return str(client.create_run("0").info.run_id)
+
+
+class Counting:
+    """What the server has counted since this was made."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self._pid = server.process.pid
+        self._before = self._now()
+
+    def _now(self) -> Counter[tuple[str, str]]:
+        counts = runtime.requests(runtime.servers()[self._pid])
+        return Counter({(endpoint, o): n for endpoint, found in counts.items() for o, n in found.items()})
+
+    def counts(self) -> Counts:
+        """Return ``{endpoint: {outcome: requests}}``, without what is zero."""
+        found: Counts = {}
+        for (endpoint, outcome), number in (self._now() - self._before).items():
+            found.setdefault(endpoint, {})[outcome] = number
+        return found
+
+
+@pytest.fixture
+def counting(server: RunningServer, run_id: str) -> Counting:
+    """The server's counts from now on."""
+    return Counting(server)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many requests this process sends to each path, counted where they leave it."""
+    paths: Counter[str] = Counter()
+    upstream = HTTPAdapter.send
+
+    def send(self: HTTPAdapter, request: requests.PreparedRequest, *arguments: Any, **keywords: Any) -> Any:
+        paths[str(request.path_url)] += 1
+        return upstream(self, request, *arguments, **keywords)
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    return paths
+
+
+def test_log_metric(client: MlflowClient, run_id: str, counting: Counting) -> None:
+    for step, value in enumerate([0.5, 1, -0.0, 1e-320, math.nan, math.inf, -math.inf]):
+        client.log_metric(run_id, "loss", value, timestamp=NOW, step=step)
+    assert counting.counts() == {"log_metric": {"fast": 7}}
+    assert len(client.get_metric_history(run_id, "loss")) == 7
+
+
+def test_fluent_calls(client: MlflowClient, run_id: str, counting: Counting) -> None:
+    with mlflow.start_run(run_id=run_id):
+        mlflow.log_metric("loss", 0.5)
+        mlflow.log_metric("val/loss: best_of-3.x", math.nan, step=-1)
+        mlflow.log_metrics({"acc": 0.75, "gap": math.inf}, step=2)
+        mlflow.log_params({"rate": 0.1, "depth": 3})
+        mlflow.set_tags({"team": "größer", "release": "1.0"})
+        mlflow.log_metric("later", 1.0, synchronous=False)
+        mlflow.flush_async_logging()
+    assert counting.counts() == {"log_metric": {"fast": 2}, "log_batch": {"fast": 4}}
+
+
+def test_log_batch(client: MlflowClient, run_id: str, counting: Counting) -> None:
+    metrics = [Metric("loss", value, NOW, step) for step, value in enumerate(journal.LOSSES)]
+    metrics += [Metric(f"key {i}", i, NOW, 2**62) for i in range(900)]
+    params = [Param(f"p{i}", "v") for i in range(100)]
+    client.log_batch(run_id, metrics[:700], params, [RunTag("t", "ß" * 4000)])
+    client.log_batch(run_id, metrics[700:])
+    client.log_batch(run_id, params=params[:1])
+    assert counting.counts() == {"log_batch": {"fast": 3}}
+
+
+@pytest.mark.filterwarnings(*journal.TRAINING_WARNINGS)
+def test_autologged_training(client: MlflowClient, counting: Counting, sent: Counter[str]) -> None:
+    run_id = journal.train()
+    assert sent[LOG_METRIC] > 0
+    assert sent[LOG_BATCH] > 0
+    fast = {"log_metric": {"fast": sent[LOG_METRIC]}, "log_batch": {"fast": sent[LOG_BATCH]}}
+    assert counting.counts() == fast
+    assert "training_log_loss" in client.get_run(run_id).data.metrics
+
+
+def test_java_client(server: RunningServer, client: MlflowClient, run_id: str, counting: Counting) -> None:
+    """What the Java client's protobuf printer writes: int64 as strings, and both names of the run."""
+    metric = f"""{{
+  "run_uuid": "{run_id}",
+  "key": "loss",
+  "value": 0.5,
+  "timestamp": "{NOW}",
+  "step": "{2**40}",
+  "run_id": "{run_id}"
+}}"""
+    batch = f"""{{
+  "run_id": "{run_id}",
+  "metrics": [{{
+    "key": "loss",
+    "value": "NaN",
+    "timestamp": "{NOW + 1}",
+    "step": "{2**40 + 1}"
+  }}, {{
+    "key": "gap",
+    "value": "-Infinity",
+    "timestamp": "{NOW}",
+    "step": "-1"
+  }}],
+  "params": [{{
+    "key": "depth",
+    "value": "3"
+  }}],
+  "tags": [{{
+    "key": "team",
+    "value": "java"
+  }}]
+}}"""
+    for path, body in ((LOG_METRIC, metric), (LOG_BATCH, batch)):
+        answer = send(server.port, Request("POST", path, {"Content-Type": "application/json"}, body.encode()))
+        assert (answer.status, answer.body) == (200, b"{}")
+    assert counting.counts() == {"log_metric": {"fast": 1}, "log_batch": {"fast": 1}}
+    assert [(m.step, m.timestamp) for m in client.get_metric_history(run_id, "loss")] == [
+        (2**40, NOW),
+        (2**40 + 1, NOW + 1),
+    ]
+    assert client.get_run(run_id).data.params == {"depth": "3"}
+
+
+def test_both_prefixes(server: RunningServer, run_id: str, counting: Counting) -> None:
+    for path in (LOG_METRIC, LOG_BATCH):
+        for prefix in ("/api", "/ajax-api"):
+            assert send(server.port, _log(path.replace("/api", prefix), run_id)).status == 200
+    assert counting.counts() == {"log_metric": {"fast": 2}, "log_batch": {"fast": 2}}
+
+
+def _log(path: str, run_id: str, headers: dict[str, str] | None = None, **fields: Any) -> Request:
+    """Return a request that logs one metric; ``fields`` are the metric's own that differ."""
+    metric = {"key": "loss", "value": 0.5, "timestamp": NOW, "step": 0, **fields}
+    body = metric if path.endswith("log-metric") else {"metrics": [metric]}
+    return json_request("POST", path, {"run_id": run_id, **body}, headers)
+
+
+@dataclass(frozen=True)
+class Decline:
+    """A request that is left to upstream: the reason counted, upstream's status, and how it differs."""
+
+    reason: str
+    status: int
+    fields: dict[str, Any]
+    headers: dict[str, str] | None = None
+
+
+DECLINES = {
+    "unknown run": Decline("run", 404, {"run_id": "0" * 32}),
+    "non-ASCII key": Decline("key", 200, {"key": "größe"}),
+    "fractional timestamp": Decline("body", 200, {"timestamp": NOW + 0.5}),
+    "unknown field": Decline("body", 200, {"colour": "red"}),
+    "wrong content type": Decline("headers", 400, {}, {"Content-Type": "text/plain"}),
+}
+
+
+@pytest.mark.parametrize("path", [LOG_METRIC, LOG_BATCH])
+@pytest.mark.parametrize("what", DECLINES)
+def test_declines(server: RunningServer, run_id: str, counting: Counting, path: str, what: str) -> None:
+    decline = DECLINES[what]
+    fields = {"run_id": run_id, **decline.fields}
+    answer = send(server.port, _log(path, fields.pop("run_id"), decline.headers, **fields))
+    assert counting.counts() == {path.rsplit("/", 1)[1].replace("-", "_"): {decline.reason: 1}}
+    assert answer.status == decline.status, answer.body
+    if answer.status != 200:
+        assert "error_code" in _object(answer)
+
+
+def test_changed_param(server: RunningServer, client: MlflowClient, run_id: str, counting: Counting) -> None:
+    for value, status in (("1", 200), ("1", 200), ("2", 400)):
+        body = {"run_id": run_id, "params": [{"key": "p", "value": value}]}
+        assert send(server.port, json_request("POST", LOG_BATCH, body)).status == status
+    assert counting.counts() == {"log_batch": {"fast": 2, "conflict": 1}}
+    assert client.get_run(run_id).data.params == {"p": "1"}
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    found = answer.json()
+    assert isinstance(found, dict)
+    return found
