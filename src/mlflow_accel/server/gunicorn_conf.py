@@ -19,7 +19,8 @@ from typing import Any
 from mlflow_accel.server import runtime
 
 wsgi_app = "mlflow_accel.app"
-worker_class = "gevent"
+# gunicorn's gevent worker, which waits out its graceful timeout for idle connections, is told to close them.
+worker_class = "mlflow_accel.server.gevent_worker.Worker"
 
 # One import of MLflow for all workers, shared by the fork: 45 MB of 379.
 preload_app = True
