@@ -17,7 +17,7 @@ from tests.support.servers import ServerFactory
 SOON_SECONDS = 10.0
 
 
-def test_the_database_file_alone_holds_everything(ours: ServerFactory, sqlite_uri: str, tmp_path: Path) -> None:
+def test_the_database_file_holds_everything(ours: ServerFactory, sqlite_uri: str, tmp_path: Path) -> None:
     server = ours("--backend-store-uri", sqlite_uri, "--workers", "2")
     body = {"name": "kept"}
     assert send(server.port, json_request("POST", "/api/2.0/mlflow/experiments/create", body)).status == 200

@@ -65,8 +65,9 @@ def _tcp(server: Any) -> list[tuple[str, int]]:
 
 def when_ready(server: Any) -> None:
     """Put away what must not be forked, and say what this server is."""
-    from mlflow_accel.server import fork
+    from mlflow_accel.server import fork, jobs
 
+    jobs.look_for_work()
     fork.put_away()
     if server.cfg.reuse_port:
         # The workers listen, not the arbiter: gunicorn's own line names no address.
@@ -107,5 +108,8 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave nothing behind."""
+    """Leave nothing behind: upstream's queue of jobs lies in memory, and the jobs themselves in the database."""
+    from mlflow_accel.server import jobs
+
+    jobs.remove_queue()
     runtime.remove(server.pid)
