@@ -16,6 +16,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from packaging.version import Version
 from psycopg import sql
 
 from mlflow_accel.commands import cli
@@ -182,7 +183,9 @@ def test_an_index_for_some_rows_does_not_serve(database_uri: str) -> None:
         "DROP INDEX index_params_run_uuid",
         "CREATE INDEX ours ON params (run_uuid) WHERE key = 'lr'",
     )
-    assert only(problems(examine(database_uri, 4)), "index").found.startswith("missing: index_params_run_uuid")
+    assert only(problems(examine(database_uri, 4)), "index").found.startswith(
+        "missing: index_params_run_uuid"
+    )
 
 
 def test_a_longer_index_that_serves_instead_is_a_note(database_uri: str) -> None:
@@ -218,14 +221,22 @@ def test_a_dropped_primary_key_is_found_and_mended(postgres_uri: str) -> None:
 
 
 def test_a_missing_primary_key_of_a_file(sqlite_uri: str) -> None:
-    run(sqlite_uri, "CREATE TABLE copy AS SELECT * FROM params", "DROP TABLE params", "ALTER TABLE copy RENAME TO params")
+    run(
+        sqlite_uri,
+        "CREATE TABLE copy AS SELECT * FROM params",
+        "DROP TABLE params",
+        "ALTER TABLE copy RENAME TO params",
+    )
     found = problems(examine(sqlite_uri, 4))
     assert {f.check for f in found} == {"primary key", "index"}
     assert only(found, "primary key").command == ""
 
 
 def test_an_invalid_index_is_found_and_mended(postgres_uri: str) -> None:
-    run(postgres_uri, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'index_tags_run_uuid'::regclass")
+    run(
+        postgres_uri,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'index_tags_run_uuid'::regclass",
+    )
     (finding,) = problems(examine(postgres_uri, 4))
     assert "index_tags_run_uuid is invalid" in finding.found
     run(postgres_uri, finding.command)
@@ -260,10 +271,19 @@ def test_a_limit_below_the_servers(new_postgres: str, what: str) -> None:
     url = sa.make_url(new_postgres)
     user = f"limited_{next(_names)}"
     name = url.database if what == "DATABASE" else user
-    run(new_postgres, f"CREATE ROLE {user} LOGIN", f"CREATE TABLE experiments (id int)", f"ALTER {what} {name} CONNECTION LIMIT 7")
+    run(
+        new_postgres,
+        f"CREATE ROLE {user} LOGIN",
+        "CREATE TABLE experiments (id int)",
+        f"ALTER {what} {name} CONNECTION LIMIT 7",
+    )
     theirs = url.set(username=user).render_as_string(hide_password=False)
     finding = only(examine(theirs, workers=1), "pool")
-    assert finding.level is Level.PROBLEM and "room for 7" in finding.found and "CONNECTION LIMIT" in finding.found
+    assert (
+        finding.level is Level.PROBLEM
+        and "room for 7" in finding.found
+        and "CONNECTION LIMIT" in finding.found
+    )
 
 
 def test_only_others_connections_are_in_use(postgres_uri: str, new_postgres: str) -> None:
@@ -418,7 +438,7 @@ def test_drivers_that_cannot_be_used(uri: str, said: str) -> None:
 
 
 def test_a_driver_that_is_too_old(postgres_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drivers, "PSYCOPG", drivers.Version("99"))
+    monkeypatch.setattr(drivers, "PSYCOPG", Version("99"))
     finding = only(examine(postgres_uri, 4), "driver")
     assert finding.level is Level.PROBLEM and "psycopg 99 or later" in finding.needed
 
@@ -431,7 +451,9 @@ def test_a_driver_that_waits_in_c(postgres_uri: str, monkeypatch: pytest.MonkeyP
     assert finding.level is Level.NOTE and "postgresql+psycopg://" in finding.needed
 
 
-@pytest.mark.parametrize("uri", ["./mlruns", "http://127.0.0.1:5000", "databricks", "postgres://u:p@h/d", "oracle://u@h/d"])
+@pytest.mark.parametrize(
+    "uri", ["./mlruns", "http://127.0.0.1:5000", "databricks", "postgres://u:p@h/d", "oracle://u@h/d"]
+)
 def test_uris_of_no_database(uri: str) -> None:
     assert only(examine(uri, 4), "address").level is Level.PROBLEM
 

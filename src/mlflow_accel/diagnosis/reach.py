@@ -41,7 +41,7 @@ FIRST = {
 }
 """The first statements of the one transaction, which can only read after them.
 
-A SQLite file is opened for reading, but not looked at before the first statement. SQL Server has no such setting.
+A SQLite file is opened for reading, but not looked at before the first one. SQL Server has no such setting.
 """
 
 
@@ -72,8 +72,8 @@ def engine(uri: str, url: URL) -> Engine:
 def _open(file: Path | None) -> sqlite3.Connection:
     """Open a SQLite file for reading.
 
-    Reading a file in WAL mode creates its log and index, which a reader cannot remove and which would belong to the
-    wrong user. Where there is no log, nobody writes: then SQLite is told that the file does not change.
+    Reading a file in WAL mode creates its log and index, which a reader cannot remove and which would belong
+    to the wrong user. Where there is no log, nobody writes: SQLite is told that the file does not change.
     """
     assert file is not None
     mode = "mode=ro"
@@ -112,8 +112,12 @@ def _unreachable(url: URL, error: DBAPIError | OSError) -> Finding:
     found = f"{urls.masked(url)}: {'; '.join(lines)}"
     if url.get_backend_name() == "sqlite":
         needed = "a SQLite database that this user may read, and that no process holds locked"
-        return Finding("connection", Level.PROBLEM, found, needed, f"fuser -v {shlex.quote(str(urls.sqlite_file(url)))}")
-    needed = f"a server that answers there within {CONNECT_SECONDS} s, and a user, password and database that it knows"
+        return Finding(
+            "connection", Level.PROBLEM, found, needed, f"fuser -v {shlex.quote(str(urls.sqlite_file(url)))}"
+        )
+    needed = (
+        f"a server that answers there within {CONNECT_SECONDS} s and knows the user, password and database"
+    )
     return Finding("connection", Level.PROBLEM, found, needed, _client(url))
 
 
@@ -139,4 +143,6 @@ def reached(connection: Connection) -> Finding:
     """Return the finding that says which server answers."""
     dialect = connection.dialect
     version = ".".join(map(str, dialect.server_version_info or ()))
-    return Finding("connection", Level.OK, f"{urls.masked(connection.engine.url)}: {dialect.name} {version}".rstrip())
+    return Finding(
+        "connection", Level.OK, f"{urls.masked(connection.engine.url)}: {dialect.name} {version}".rstrip()
+    )

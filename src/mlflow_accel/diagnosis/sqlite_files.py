@@ -43,7 +43,12 @@ def _missing(file: Path) -> Finding:
     folder = next(parent for parent in file.parents if parent.exists())
     if not _may(folder, os.W_OK):
         return _not_writable([folder])
-    return Finding("file", Level.NOTE, f"{file} does not exist", "nothing: it will be created at the server's first start")
+    return Finding(
+        "file",
+        Level.NOTE,
+        f"{file} does not exist",
+        "nothing: it will be created at the server's first start",
+    )
 
 
 def _permissions(file: Path) -> list[Finding]:
