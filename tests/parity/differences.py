@@ -62,6 +62,16 @@ ROUTES: tuple[Difference, ...] = (
 """Differences in the answers to single requests, with the default settings and one allowed origin."""
 
 
+WORKSPACES: tuple[Difference, ...] = (
+    Difference(
+        "refused workspace",
+        "The answer carries the security headers: upstream's default server refuses before it adds them.",
+        lambda finding: finding.status != 403 and finding.aspect in SECURITY and finding.upstream == [],
+    ),
+)
+"""Differences in the answers to requests that name a workspace."""
+
+
 def unlisted(findings: Iterable[Finding], listed: Iterable[Difference] = ()) -> list[Finding]:
     """Return the findings that nothing listed describes."""
     return [finding for finding in findings if not any(each.describes(finding) for each in listed)]

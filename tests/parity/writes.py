@@ -120,7 +120,7 @@ def add_run(uri: str, ids: Mapping[str, str], stage: str) -> None:
             connection.execute(sqlalchemy.text(statement), values)
 
 
-def _stored(uri: str, run: str) -> Stored:
+def stored(uri: str, run: str) -> Stored:
     """Return the rows of ``run`` by table; ``repr`` tells -0.0 from 0.0 and an int from a float."""
     found = rows(uri, TABLES, run=run)
     return {table: Counter(tuple(map(repr, row)) for row in found[table]) for table in TABLES}
@@ -137,12 +137,12 @@ def put(pair: Pair, path: str, case: Case, atomic: bool = False) -> Iterator[Put
         ids = new_ids()
         for uri in pair.uris:
             add_run(uri, ids, case.run)
-        before = [_stored(uri, ids["run"]) for uri in pair.uris]
+        before = [stored(uri, ids["run"]) for uri in pair.uris]
         for body in case.bodies:
             headers = {"Content-Type": case.content_type} if case.content_type else {}
             request = Request("POST", f"{prefix}{path}{case.query}", {**headers, **case.headers}, _fill(body, ids))
             exchange = pair.ask(request, f"{prefix}{path}", case.name)
-            after = [_stored(uri, ids["run"]) for uri in pair.uris]
+            after = [stored(uri, ids["run"]) for uri in pair.uris]
             refused = exchange.status != 200
             expected = before[1] if atomic and refused else after[0]
             yield Put(exchange, expected, after[1], kept_half=refused and before[0] != after[0])

@@ -52,12 +52,15 @@ class Connection:
 
     def __init__(self, port: int) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self.opened = 0
+        """How often it has been opened so far."""
 
     def send(self, request: Request, pieces: Callable[[], Iterable[bytes]] | None = None) -> Answer:
         """Send ``request`` and return its answer; the connection stays open if the server keeps it.
 
         ``pieces`` yields the body as it is to go out, each piece when it comes; without it, the body follows its head.
         """
+        self.opened += self._http.sock is None
         given = {name.lower() for name in request.headers}
         self._http.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
         if "host" not in given:
