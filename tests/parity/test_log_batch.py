@@ -6,7 +6,7 @@ One difference is meant: what upstream refuses half way leaves nothing in our da
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import permutations
 
 import pytest
@@ -16,7 +16,7 @@ from tests.parity.test_log_metric import BIG, KEYS, LITERALS, NOW, NUMBERS, POIN
 from tests.parity.writes import JSON, Case, check
 
 
-def point(key: str = "m", **fields: object) -> dict[str, object]:
+def point(key: object = "m", **fields: object) -> dict[str, object]:
     """A metric of a batch; ``...`` takes a field away."""
     whole: dict[str, object] = {"key": key, "value": 0.5, "timestamp": NOW, "step": 1, **fields}
     return {name: value for name, value in whole.items() if value is not ...}
@@ -41,7 +41,7 @@ def full(**fields: object) -> dict[str, object]:
     )
 
 
-def one_metric(name: str, values: dict[str, object]) -> Iterator[Case]:
+def one_metric(name: str, values: Mapping[str, object]) -> Iterator[Case]:
     """A case for each value of a field of one metric, between two others and with a param and a tag."""
     for what, value in values.items():
         field = {"key": value} if name == "key" else {name: value}
@@ -50,14 +50,14 @@ def one_metric(name: str, values: dict[str, object]) -> Iterator[Case]:
         yield Case(f"metric: {name} {what}", (full(metrics=[point("first"), odd, point("last")]),))
 
 
-def one_pair(section: str, name: str, values: dict[str, object]) -> Iterator[Case]:
+def one_pair(section: str, name: str, values: Mapping[str, object]) -> Iterator[Case]:
     """A case for each value of a field of one param or tag, between two others."""
     for what, value in values.items():
         odd = pair(**{name: value})
         yield Case(f"{section}: {name} {what}", (full(**{section: [pair("first"), odd, pair("last")]}),))
 
 
-PAIR_VALUES = {
+PAIR_VALUES: Mapping[str, object] = {
     **TEXTS,
     "missing": ...,
     "true": True,
@@ -75,7 +75,7 @@ PAIR_VALUES = {
     "6000 letters of two bytes": "é" * 6000,
 }
 
-SECTIONS = {"missing": ..., "null": None, "empty": [], "an object": {"key": "a"}, "a text": "x", "a text in a list": ["x"]}
+SECTIONS: Mapping[str, object] = {"missing": ..., "null": None, "empty": [], "an object": {"key": "a"}, "a text": "x", "a text in a list": ["x"]}
 
 MANY_METRICS = [point(f"m{number}", step=number) for number in range(1000)]
 MANY_PAIRS = [pair(f"k{number}", f"v{number}") for number in range(100)]
