@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_accel import config
 from tests.support.servers import UPSTREAM, ServerFactory, ours_command
+
+
+@pytest.fixture(scope="module")
+def runtime_directory(new_directory: Callable[[], Path]) -> Iterator[dict[str, str]]:
+    """Make a directory for servers' counters, known to this process; servers are given this environment."""
+    name, directory = config.RUNTIME_DIR.name, str(new_directory())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, directory)
+        yield {name: directory}
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -16,16 +15,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from requests.adapters import HTTPAdapter
 
-from mlflow_accel import config
-from mlflow_accel.server import runtime
 from tests.servers import journal
+from tests.servers.counting import Counting
 from tests.servers.journal import client_of
 from tests.support.databases import Databases
 from tests.support.http import Answer, Request, json_request, send
 from tests.support.processes import RunningServer
 from tests.support.servers import ServerFactory
-
-Counts = dict[str, dict[str, int]]
 
 LOG_METRIC = "/api/2.0/mlflow/runs/log-metric"
 LOG_BATCH = "/api/2.0/mlflow/runs/log-batch"
@@ -33,19 +29,12 @@ NOW = 1_700_000_000_000
 
 
 @pytest.fixture(scope="module")
-def runtime_directory(new_directory: Callable[[], Path]) -> Iterator[Path]:
-    """Where the server keeps its counters, and where this process looks for them."""
-    directory = new_directory()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(config.RUNTIME_DIR.name, str(directory))
-        yield directory
-
-
-@pytest.fixture(scope="module")
-def server(databases: Databases, module_ours: ServerFactory, runtime_directory: Path) -> RunningServer:
+def server(
+    databases: Databases, module_ours: ServerFactory, runtime_directory: dict[str, str]
+) -> RunningServer:
     """Our server with two workers, whose counters are summed."""
     options = ("--backend-store-uri", databases.fresh(), "--workers", "2")
-    return module_ours(*options, env={config.RUNTIME_DIR.name: str(runtime_directory)})
+    return module_ours(*options, env=runtime_directory)
 
 
 @pytest.fixture
@@ -59,25 +48,6 @@ def client(server: RunningServer) -> Iterator[MlflowClient]:
 def run_id(client: MlflowClient) -> str:
     """A new run."""
     return str(client.create_run("0").info.run_id)
-
-
-class Counting:
-    """What the server has counted since this was made."""
-
-    def __init__(self, server: RunningServer) -> None:
-        self._pid = server.process.pid
-        self._before = self._now()
-
-    def _now(self) -> Counter[tuple[str, str]]:
-        counts = runtime.requests(runtime.servers()[self._pid])
-        return Counter({(endpoint, o): n for endpoint, found in counts.items() for o, n in found.items()})
-
-    def counts(self) -> Counts:
-        """Return ``{endpoint: {outcome: requests}}``, without what is zero."""
-        found: Counts = {}
-        for (endpoint, outcome), number in (self._now() - self._before).items():
-            found.setdefault(endpoint, {})[outcome] = number
-        return found
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from pathlib import Path
 from mlflow.entities._job_status import JobStatus
 from sqlalchemy import create_engine, text
 
-from tests.servers.test_process import SOON_SECONDS, children, eventually
-from tests.support.processes import RunningServer
+from tests.support.processes import SOON_SECONDS, RunningServer, children, eventually
 from tests.support.servers import ServerFactory
 
 RUNNER = "mlflow.server.jobs._job_runner"

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,24 +14,18 @@ import psycopg
 import pytest
 
 from tests.support.http import Connection, Request, json_request
-from tests.support.processes import RunningServer, clean_environment, free_port, start_server
+from tests.support.processes import (
+    SOON_SECONDS,
+    RunningServer,
+    children,
+    clean_environment,
+    eventually,
+    free_port,
+    start_server,
+)
 from tests.support.servers import ServerFactory, ours_command
 
 API = "/api/2.0/mlflow"
-SOON_SECONDS = 30.0
-
-
-def children(pid: int) -> list[int]:
-    """Return the pids of a process's children."""
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def eventually(what: Callable[[], bool]) -> None:
-    """Wait until ``what()`` is true; fail after ``SOON_SECONDS``."""
-    deadline = time.monotonic() + SOON_SECONDS
-    while not what():
-        assert time.monotonic() < deadline, f"still not true after {SOON_SECONDS} s"
-        time.sleep(0.05)
 
 
 def new_run(server: RunningServer) -> str:

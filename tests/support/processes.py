@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import mlflow_accel
 READY_SECONDS = 90.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
+SOON_SECONDS = 30.0
 
 
 class ServerFailed(RuntimeError):
@@ -45,6 +46,19 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     return kept | dict(extra or {})
+
+
+def children(pid: int) -> list[int]:
+    """Return the pids of a process's children."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def eventually(what: Callable[[], bool]) -> None:
+    """Wait until ``what()`` is true; fail after ``SOON_SECONDS``."""
+    deadline = time.monotonic() + SOON_SECONDS
+    while not what():
+        assert time.monotonic() < deadline, f"still not true after {SOON_SECONDS} s"
+        time.sleep(POLL_SECONDS)
 
 
 @dataclass(frozen=True)
