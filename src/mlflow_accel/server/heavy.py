@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 
@@ -71,6 +71,7 @@ def install(app: Flask) -> None:
 def _in_lane(lane: HeavyLane, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def view(**arguments: Any) -> Any:
+        request.get_data()  # kept by the request: the thread cannot wait for a socket of this one
         return lane(functools.partial(original, **arguments))
 
     return view
