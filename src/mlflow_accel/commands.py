@@ -1,4 +1,4 @@
-"""The command group: upstream's own, `server` replaced, `doctor` extended, `status` added. Import it after patching."""
+"""The command group: upstream's, `server` replaced, `doctor` extended, `status` added. Import it after patching."""
 
 from __future__ import annotations
 
@@ -50,7 +50,12 @@ def _show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 cli = _Group(
     name="mlflow-accel",
     help="MLflow's command line, with `server` and `ui` made fast.",
-    commands={**mlflow.cli.cli.commands, "server": _server(), "status": status, "doctor": doctor(mlflow.cli.cli.commands["doctor"])},
+    commands={
+        **mlflow.cli.cli.commands,
+        "server": _server(),
+        "status": status,
+        "doctor": doctor(mlflow.cli.cli.commands["doctor"]),
+    },
     params=[
         *(p for p in mlflow.cli.cli.params if p.name != "version"),
         click.Option(

@@ -47,7 +47,10 @@ def total(paths: list[Path]) -> dict[str, dict[str, int]]:
     """Return the sums over counter files: ``{endpoint: {outcome: requests}}``, zeros left out."""
     sums = dict.fromkeys(_INDEX, 0)
     for path in paths:
-        cells = memoryview(path.read_bytes()).cast("Q")
+        content = path.read_bytes()
+        if len(content) != _SIZE:  # a worker that is attaching just now
+            continue
+        cells = memoryview(content).cast("Q")
         for pair, i in _INDEX.items():
             sums[pair] += cells[i]
     return {e: {o: sums[e, o] for o in OUTCOMES if sums[e, o]} for e in ENDPOINTS}

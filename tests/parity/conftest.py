@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.parity.correspondence import Correspondence
-from tests.parity.exchange import Pair
+from tests.parity.exchange import Pair, Server
 from tests.parity.seed import Ids, seed
 from tests.support.databases import Databases
-from tests.support.processes import RunningServer
 from tests.support.rows import all_rows
 from tests.support.servers import UPSTREAM, ServerFactory, ours_command
 
@@ -72,6 +73,15 @@ def state(databases: Databases, new_directory: Callable[[], Path]) -> State:
     return State(databases, uri, artifacts, ids)
 
 
+def serve(factory: ServerFactory, state: State, *options: str, **how: Any) -> Server:
+    """Start a server on a copy of ``state``; ``how`` is what the factory takes beside options."""
+    uri = state.databases.copy(state.uri)
+    artifacts = Path(tempfile.mkdtemp(dir=state.artifacts.parent))
+    shutil.copytree(state.artifacts, artifacts, dirs_exist_ok=True)
+    own = ("--backend-store-uri", uri, "--artifacts-destination", str(artifacts))
+    return factory(*own, *options, **{**how, "env": {**SERVER_ENV, **how.get("env", {})}}), uri
+
+
 PairStarter = Callable[..., AbstractContextManager[Pair]]
 
 
@@ -80,26 +90,26 @@ def both_servers(new_directory: Callable[[], Path]) -> PairStarter:
     """Run both servers on copies of a state: ``with both_servers(state, *options, env=...) as pair``."""
 
     @contextmanager
-    def run(state: State, *options: str, env: dict[str, str] | None = None) -> Iterator[Pair]:
-        def start(factory: ServerFactory) -> tuple[RunningServer, str]:
-            uri = state.databases.copy(state.uri)
-            artifacts = shutil.copytree(state.artifacts, new_directory() / "artifacts")
-            own = ("--backend-store-uri", uri, "--artifacts-destination", str(artifacts))
-            return factory(*own, *options, env={**SERVER_ENV, **(env or {})}), uri
-
+    def run(state: State, *options: str, **how: Any) -> Iterator[Pair]:
         with (
             ServerFactory(UPSTREAM, new_directory) as upstream,
             ServerFactory(ours_command(), new_directory) as ours,
             ThreadPoolExecutor(2) as pool,
         ):
-            servers, uris = zip(*pool.map(start, (upstream, ours)))
-            yield Pair(servers, uris, Correspondence(state.known()))
+            first, second = pool.map(lambda factory: serve(factory, state, *options, **how), (upstream, ours))
+            yield Pair(first, second, Correspondence(state.known()))
 
     return run
 
 
 @pytest.fixture(scope="session")
-def write_pair(databases: Databases, both_servers: PairStarter, new_directory: Callable[[], Path]) -> Iterator[Pair]:
+def empty_state(databases: Databases, new_directory: Callable[[], Path]) -> State:
+    """A state with nothing but experiment 0."""
+    return State(databases, databases.fresh(), new_directory(), [])
+
+
+@pytest.fixture(scope="session")
+def write_pair(empty_state: State, both_servers: PairStarter) -> Iterator[Pair]:
     """Both servers on databases that hold nothing but experiment 0."""
-    with both_servers(State(databases, databases.fresh(), new_directory(), [])) as pair:
+    with both_servers(empty_state) as pair:
         yield pair

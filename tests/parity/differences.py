@@ -47,19 +47,39 @@ ROUTES: tuple[Difference, ...] = (
         lambda finding: finding.case.startswith("preflight") and finding.aspect in PREFLIGHT,
     ),
     Difference(
-        "refused origin",
-        "The 403 is Flask's: it names its charset, and carries the security headers that upstream's lacks.",
-        lambda finding: finding.case.endswith("foreign origin")
-        and finding.status == 403
-        and finding.aspect in {"content-type", *SECURITY, *CROSS_ORIGIN},
+        "refusal",
+        "A refused host or origin is told so in Flask's 403: it names its charset, and carries the security headers "
+        "that upstream's lacks.",
+        lambda finding: finding.status == 403
+        and (finding.aspect in SECURITY | CROSS_ORIGIN or finding.upstream == ["text/plain"]),
     ),
     Difference(
         "cross-origin headers",
         "As Flask-CORS writes them: to the allowed origins only, and without Access-Control-Expose-Headers.",
         lambda finding: finding.status != 403 and finding.aspect in CROSS_ORIGIN,
     ),
+    Difference(
+        "proxied artifacts",
+        "As Flask answers them: a download has Flask's ETag and Cache-Control, an upload is answered with an empty "
+        "object.",
+        lambda finding: "mlflow-artifacts/artifacts/" in finding.route
+        and (
+            finding.aspect in {"header ETag", "header Cache-Control"}
+            or (finding.aspect in {"content-type", "body"} and finding.upstream in ([], ""))
+        ),
+    ),
 )
 """Differences in the answers to single requests, with the default settings and one allowed origin."""
+
+
+WORKSPACES: tuple[Difference, ...] = (
+    Difference(
+        "refused workspace",
+        "The answer carries the security headers: upstream's default server refuses before it adds them.",
+        lambda finding: finding.status != 403 and finding.aspect in SECURITY and finding.upstream == [],
+    ),
+)
+"""Differences in the answers to requests that name a workspace."""
 
 
 def unlisted(findings: Iterable[Finding], listed: Iterable[Difference] = ()) -> list[Finding]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.parity.correspondence import Correspondence
-from tests.support.http import Answer, Request, send
+from tests.support.http import Answer, Connection, Request, send
 from tests.support.processes import RunningServer
 
 HEADERS = (
@@ -136,19 +136,51 @@ class Exchange:
         return self.answers[0].status
 
 
+Server = tuple[RunningServer, str]
+"""A running server and the URI of its database."""
+
+
 class Pair:
     """Upstream's server and ours, in the same state; each request goes to both at once."""
 
-    def __init__(self, servers: Sequence[RunningServer], uris: Sequence[str], alike: Correspondence) -> None:
-        """``servers`` are upstream's and ours, ``uris`` their databases."""
-        self.servers = servers
-        self.uris = uris
+    def __init__(self, upstream: Server, ours: Server, alike: Correspondence) -> None:
+        """``alike`` is what has been found to stand for what in their answers."""
+        self.servers = (upstream[0], ours[0])
+        self.uris = (upstream[1], ours[1])
         self.alike = alike
 
-    def ask(self, request: Request, route: str, case: str) -> Exchange:
-        """Send ``request`` to both and compare the answers; ``route`` and ``case`` name it in what is found."""
+    def ask(
+        self, request: Request, route: str, case: str, pieces: Callable[[], Iterable[bytes]] | None = None
+    ) -> Exchange:
+        """Send ``request`` to both and compare the answers; ``route`` and ``case`` name it in what is found.
+
+        ``pieces`` yields the body as it is to go out.
+        """
         with ThreadPoolExecutor(2) as pool:
-            upstream, ours = pool.map(lambda server: send(server.port, request), self.servers)
+            upstream, ours = pool.map(lambda server: send(server.port, request, pieces), self.servers)
+        return self.compared(request, upstream, ours, route, case)
+
+    def converse(self, requests: Sequence[Request], case: str) -> list[Exchange]:
+        """Send ``requests`` in order on one connection to each server, and compare the answers.
+
+        Raises:
+            AssertionError: a server closed the connection between two of them.
+        """
+
+        def talk(server: RunningServer) -> list[Answer]:
+            with Connection(server.port) as connection:
+                answers = [connection.send(request) for request in requests]
+                assert connection.opened == 1, "the connection was not kept"
+                return answers
+
+        with ThreadPoolExecutor(2) as pool:
+            upstream, ours = pool.map(talk, self.servers)
+        return [
+            self.compared(request, first, second, str(request), case)
+            for request, first, second in zip(requests, upstream, ours, strict=True)
+        ]
+
+    def compared(self, request: Request, upstream: Answer, ours: Answer, route: str, case: str) -> Exchange:
+        """Return the two answers to ``request`` with what differs."""
         found = compare(upstream, ours, self.alike)
-        findings = tuple(Finding(route, case, upstream.status, *each) for each in found)
-        return Exchange(request, (upstream, ours), findings)
+        return Exchange(request, (upstream, ours), tuple(Finding(route, case, upstream.status, *each) for each in found))

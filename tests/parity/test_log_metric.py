@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import permutations
 
 import pytest
@@ -26,13 +26,13 @@ def literal(name: str, text: str) -> str:
     return json.dumps(metric(**{name: "@"})).replace('"@"', text)
 
 
-def variants(name: str, values: dict[str, object]) -> Iterator[Case]:
+def variants(name: str, values: Mapping[str, object]) -> Iterator[Case]:
     """A case for each value of one field."""
     for what, value in values.items():
         yield Case(f"{name} {what}", (metric(**{name: value}),))
 
 
-NUMBERS = {
+NUMBERS: Mapping[str, object] = {
     "missing": ...,
     "null": None,
     "true": True,
@@ -62,7 +62,7 @@ NUMBERS = {
 
 LITERALS = ("1e3", "1E400", "-1e400", "1e-400", "NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "0x1", "1e", "--1")
 
-VALUES = {
+VALUES: Mapping[str, object] = {
     **NUMBERS,
     "a fraction": 1.5,
     "the largest double": 1.7976931348623157e308,
@@ -80,7 +80,7 @@ VALUES = {
     "too large a number in a text": "1e400",
 }
 
-KEYS = {
+KEYS: Mapping[str, object] = {
     "missing": ...,
     "null": None,
     "a number": 5,
@@ -116,7 +116,7 @@ KEYS = {
     "spaces at the ends": " a ",
 }
 
-RUNS = {
+RUNS: Mapping[str, object] = {
     "missing": ...,
     "null": None,
     "empty": "",
@@ -127,16 +127,16 @@ RUNS = {
     "long": "r" * 300,
 }
 
-TEXTS = {"null": None, "empty": "", "a number": 5, "unknown": "absent"}
+TEXTS: Mapping[str, object] = {"null": None, "empty": "", "a number": 5, "unknown": "absent"}
 
-POINTS = {
+POINTS: Mapping[str, Mapping[str, object]] = {
     "early": {"value": 1.0, "timestamp": NOW, "step": 1},
     "later step": {"value": 0.5, "timestamp": NOW - 10, "step": 2},
     "later time": {"value": 0.1, "timestamp": NOW + 10, "step": 1},
     "higher value": {"value": 2.0, "timestamp": NOW, "step": 1},
 }
 
-SPECIAL = {
+SPECIAL: Mapping[str, Mapping[str, object]] = {
     "NaN": {"value": "NaN"},
     "zero": {"value": 0.0},
     "minus zero": {"value": -0.0},

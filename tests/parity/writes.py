@@ -72,7 +72,8 @@ def _fill(body: Mapping[str, object] | str | bytes, ids: Mapping[str, str]) -> b
 _numbers = count()
 
 
-def _new_ids() -> dict[str, str]:
+def new_ids() -> dict[str, str]:
+    """Return ids that nothing has yet, of a ``run``, of an ``other`` run and of a ``model``."""
     run, other, model = (uuid.uuid5(uuid.NAMESPACE_OID, f"run {next(_numbers)}").hex for _ in range(3))
     return {"run": run, "other": other, "model": f"m-{model}"}
 
@@ -107,7 +108,7 @@ def _model_row(model: str) -> dict[str, object]:
     }
 
 
-def _add(uri: str, ids: Mapping[str, str], stage: str) -> None:
+def add_run(uri: str, ids: Mapping[str, str], stage: str) -> None:
     """Insert an active run ``other``, a logged model, and the run itself unless it is to be ``absent``."""
     added = [("runs", _run_row(ids["other"], "active")), ("logged_models", _model_row(ids["model"]))]
     if stage != "absent":
@@ -119,7 +120,7 @@ def _add(uri: str, ids: Mapping[str, str], stage: str) -> None:
             connection.execute(sqlalchemy.text(statement), values)
 
 
-def _stored(uri: str, run: str) -> Stored:
+def stored(uri: str, run: str) -> Stored:
     """Return the rows of ``run`` by table; ``repr`` tells -0.0 from 0.0 and an int from a float."""
     found = rows(uri, TABLES, run=run)
     return {table: Counter(tuple(map(repr, row)) for row in found[table]) for table in TABLES}
@@ -133,15 +134,15 @@ def put(pair: Pair, path: str, case: Case, atomic: bool = False) -> Iterator[Put
     upstream's.
     """
     for prefix in ("/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/"):
-        ids = _new_ids()
+        ids = new_ids()
         for uri in pair.uris:
-            _add(uri, ids, case.run)
-        before = [_stored(uri, ids["run"]) for uri in pair.uris]
+            add_run(uri, ids, case.run)
+        before = [stored(uri, ids["run"]) for uri in pair.uris]
         for body in case.bodies:
             headers = {"Content-Type": case.content_type} if case.content_type else {}
             request = Request("POST", f"{prefix}{path}{case.query}", {**headers, **case.headers}, _fill(body, ids))
             exchange = pair.ask(request, f"{prefix}{path}", case.name)
-            after = [_stored(uri, ids["run"]) for uri in pair.uris]
+            after = [stored(uri, ids["run"]) for uri in pair.uris]
             refused = exchange.status != 200
             expected = before[1] if atomic and refused else after[0]
             yield Put(exchange, expected, after[1], kept_half=refused and before[0] != after[0])

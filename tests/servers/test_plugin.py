@@ -55,12 +55,6 @@ def build(store_uri, artifact_uri=None):
 """
 
 
-STALE = pytest.mark.xfail(
-    reason="upstream's command imports an app plugin before mlflow.server is loaded again: it has the first "
-    "app, without security hooks, static prefix and our views"
-)
-
-
 def created(answer: Answer) -> str:
     """Return the id of the run that was created."""
     assert answer.status == 200, answer.body
@@ -110,12 +104,10 @@ def test_an_app_plugins_hook_guards_every_accelerated_route(refusing: RunningSer
     assert b"loss" not in run.body
 
 
-@STALE
 def test_an_app_plugins_requests_are_answered_fast(refusing: RunningServer) -> None:
     answers_fast(refusing, PASS)
 
 
-@STALE
 def test_an_app_plugin_is_served_behind_the_security_checks(refusing: RunningServer) -> None:
     checks_host_and_origin(refusing, PASS)
 
@@ -179,11 +171,9 @@ def test_basic_auth_guards_every_accelerated_route(
     assert counting.counts() == {}
 
 
-@STALE
 def test_basic_auths_requests_are_answered_fast(guarded: RunningServer) -> None:
     answers_fast(guarded, basic("admin"))
 
 
-@STALE
 def test_basic_auth_is_served_behind_the_security_checks(guarded: RunningServer) -> None:
     checks_host_and_origin(guarded, basic("admin"))

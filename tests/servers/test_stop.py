@@ -5,11 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from tests.support.http import Connection, Request, json_request, send
 from tests.support.servers import ServerFactory
@@ -27,10 +24,6 @@ def test_the_database_file_holds_everything(ours: ServerFactory, sqlite_uri: str
         assert ("kept",) in database.execute("SELECT name FROM experiments").fetchall()
 
 
-@pytest.mark.xfail(
-    raises=subprocess.TimeoutExpired,
-    reason="gunicorn's gevent worker waits for idle connections as for requests, until its graceful timeout",
-)
 def test_an_idle_connection_does_not_keep_it_from_ending(ours: ServerFactory, sqlite_uri: str) -> None:
     server = ours("--backend-store-uri", sqlite_uri)
     with Connection(server.port) as connection:

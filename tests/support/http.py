@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -52,9 +52,15 @@ class Connection:
 
     def __init__(self, port: int) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self.opened = 0
+        """How often it has been opened so far."""
 
-    def send(self, request: Request) -> Answer:
-        """Send ``request`` and return its answer; the connection stays open if the server keeps it."""
+    def send(self, request: Request, pieces: Callable[[], Iterable[bytes]] | None = None) -> Answer:
+        """Send ``request`` and return its answer; the connection stays open if the server keeps it.
+
+        ``pieces`` yields the body as it is to go out, each piece when it comes; without it, the body follows its head.
+        """
+        self.opened += self._http.sock is None
         given = {name.lower() for name in request.headers}
         self._http.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
         if "host" not in given:
@@ -63,7 +69,9 @@ class Connection:
             self._http.putheader(name, value)
         if request.body is not None and not given & {"content-length", "transfer-encoding"}:
             self._http.putheader("Content-Length", str(len(request.body)))
-        self._http.endheaders(request.body)
+        self._http.endheaders(request.body if pieces is None else None)
+        for piece in pieces() if pieces is not None else ():
+            self._http.send(piece)
         response = self._http.getresponse()
         return Answer(response.status, tuple(response.getheaders()), response.read())
 
@@ -80,7 +88,7 @@ class Connection:
         self.close()
 
 
-def send(port: int, request: Request) -> Answer:
-    """Send ``request`` on a connection of its own."""
+def send(port: int, request: Request, pieces: Callable[[], Iterable[bytes]] | None = None) -> Answer:
+    """Send ``request`` on a connection of its own; ``pieces`` as in :meth:`Connection.send`."""
     with Connection(port) as connection:
-        return connection.send(request)
+        return connection.send(request, pieces)

@@ -9,9 +9,10 @@ import flask
 import pytest
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.server import handlers
+from mlflow.server import handlers, security, workspace_helpers
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils import validation as untyped_validation
+from werkzeug.wrappers import Response
 
 validation: Any = untyped_validation
 _APP = flask.Flask(__name__)
@@ -53,6 +54,28 @@ def _check(endpoint: str, call: Call) -> Call:
     validation._validate_batch_log_limits(metrics, params, tags)
     validation._validate_param_keys_unique(params)
     return Call(call.run_id, metrics, params, tags)
+
+
+def guarded_app() -> flask.Flask:
+    """Return upstream's views behind the hooks that a server has."""
+    app = flask.Flask(__name__)
+    security.init_security_middleware(app)
+    app.before_request(workspace_helpers.workspace_before_request_handler)
+    app.teardown_request(workspace_helpers.workspace_teardown_request_handler)
+    for endpoint, view in _VIEWS.items():
+        app.add_url_rule(URLS[endpoint], f"_{endpoint}", view, methods=["POST"])
+    return app
+
+
+def answer(app: flask.Flask, environ: dict[str, Any], endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Call | None:
+    """Return what upstream would store for a whole request, or None where it answers with an error."""
+    recorder = Recorder()
+    with monkeypatch.context() as patch:
+        patch.setattr(handlers, "_tracking_store", recorder)
+        response = Response.from_app(app, environ)
+    if response.status_code != 200 or recorder.call is None:
+        return None
+    return _check(endpoint, recorder.call)
 
 
 def parse(endpoint: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> Call | None:

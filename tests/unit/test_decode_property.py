@@ -11,11 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
 
 from mlflow_accel.handlers import metrics
 from mlflow_accel.kernels.batch import Batch
+from mlflow_accel.server.fast_lane import FastLane
 from tests.unit import bodies_strategy, reference
 
 EXAMPLES = 1000 * int(os.environ.get("MLFLOW_ACCEL_TEST_LOAD", "1"))
@@ -122,6 +125,55 @@ def test_bent_bodies(endpoint: str, data: st.DataObject, monkeypatch: pytest.Mon
 @given(node=bodies_strategy.JSON_VALUES)
 def test_any_json(endpoint: str, node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     check(endpoint, bodies_strategy.encode(bodies_strategy.render(node)), monkeypatch)
+
+
+TYPES = ("application/json", "application/json; charset=utf-8", "application/json;x", "application/json ;a=b")
+ODD_TYPES = ("Application/Json", " application/json", "text/plain", "application/jsonx", "", "application/json,text/plain")
+HEADERS = st.fixed_dictionaries(
+    {"CONTENT_TYPE": st.sampled_from(TYPES) | st.sampled_from(ODD_TYPES) | st.text(st.characters(codec="latin-1"))},
+    optional={
+        "HTTP_ORIGIN": st.sampled_from(["http://localhost:3000", "https://evil.example", "null", ""]),
+        "HTTP_HOST": st.sampled_from(["localhost", "localhost:5000", "10.1.2.3", "evil.example", "", "[::1]:80"]),
+        "HTTP_X_MLFLOW_WORKSPACE": st.sampled_from(["", " ", "team"]),
+        "HTTP_CONTENT_ENCODING": st.sampled_from(["gzip", "identity"]),
+        "HTTP_X_HTTP_METHOD_OVERRIDE": st.just("GET"),
+        "HTTP_EXPECT": st.just("100-continue"),
+        "QUERY_STRING": st.sampled_from(["", "run_id=x", "key=other"]),
+        "SCRIPT_NAME": st.sampled_from(["", "/mlflow"]),
+        "REQUEST_METHOD": st.sampled_from(["POST", "PUT", "GET"]),
+        "CONTENT_LENGTH": st.sampled_from(["", "0", "5", "-1", "x", "\u0665"]),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def upstream_app() -> Flask:
+    return reference.guarded_app()
+
+
+@endpoints
+@many
+@given(data=st.data(), headers=HEADERS)
+def test_any_headers(
+    endpoint: str,
+    data: st.DataObject,
+    headers: dict[str, str],
+    upstream_app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the fast lane takes and the handler understands, upstream stores, behind all of its hooks."""
+    lane = FastLane(upstream_app, upstream_app)
+    body = bodies_strategy.render(data.draw(bodies_strategy.BODIES[endpoint])).encode()
+    environ = EnvironBuilder(reference.URLS[endpoint], method="POST", data=body).get_environ() | headers
+    if not lane._takes(environ):
+        return
+    store = Store()
+    if HANDLERS[endpoint](body[: int(environ["CONTENT_LENGTH"])], store) is None:
+        return
+    assert store.batch is not None
+    call = reference.answer(upstream_app, environ, endpoint, monkeypatch)
+    assert call is not None, f"upstream answers {headers} with an error"
+    assert columns(store.batch) == expected(call)
 
 
 @endpoints

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
-from mlflow_accel.sql import file_systems, sqlite_threads
+from mlflow_accel.sql import file_systems
 from mlflow_accel.store.engines import tuned_engine
 from mlflow_accel.store.sessions import ManagedSession, managed_session_maker
 from tests.support.databases import Databases

@@ -1,1 +1,1 @@
-"""What operators ask: ``mlflow-accel status`` (what runs here, and how) and ``mlflow-accel doctor`` (is a database fit)."""
+"""What operators ask: ``mlflow-accel status`` (what runs, and how) and ``doctor`` (is a database fit)."""

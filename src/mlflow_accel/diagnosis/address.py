@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError
 
 from mlflow_accel.diagnosis.findings import Finding, Level, Stop
 
-FORMS = "postgresql://USER:PASSWORD@HOST:5432/DATABASE, mysql+pymysql://..., or sqlite:////absolute/path/mlflow.db"
+FORMS = "postgresql://USER:PASSWORD@HOST:5432/DATABASE, mysql+pymysql://..., or sqlite:////path/mlflow.db"
 
 
 def parse(uri: str) -> URL:
@@ -40,7 +40,7 @@ def _unreadable() -> Finding:
     return Finding(
         "address",
         Level.PROBLEM,
-        "this is not a database URI, or its user name or password holds a character that has a meaning in URIs",
+        "this is not a database URI, or its user or password holds a character that has a meaning in URIs",
         f"{FORMS}; in names and passwords @ is %40, : is %3A, / is %2F and % is %25",
-        "python -c \"import getpass, urllib.parse as u; print(u.quote_plus(getpass.getpass()))\"",
+        'python -c "import getpass, urllib.parse as u; print(u.quote_plus(getpass.getpass()))"',
     )

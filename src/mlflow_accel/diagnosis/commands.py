@@ -17,7 +17,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for pr
 @click.command()
 @_JSON
 def status(as_json: bool) -> None:
-    """Show what is installed, and this user's running servers: workers, database, patches, requests answered fast."""
+    """Show what is installed, and this user's running servers: workers, database, patches, fast requests."""
     from mlflow_accel.diagnosis import overview, render
 
     facts = overview.collect()
@@ -28,7 +28,7 @@ def status(as_json: bool) -> None:
 
 
 def doctor(upstream: click.Command) -> click.Command:
-    """Return ``doctor``: with a URI it examines a database, without one it is upstream's command, options and all."""
+    """Return ``doctor``: with a URI it examines a database, without one it is upstream's own command."""
 
     @click.command(params=[*upstream.params])
     @click.argument("uri", required=False)
@@ -42,11 +42,11 @@ def doctor(upstream: click.Command) -> click.Command:
     @_JSON
     @click.pass_context
     def doctor(ctx: click.Context, /, uri: str | None, workers: int, as_json: bool, **options: Any) -> None:
-        """Check the database at URI for a server, without changing anything. Exits with 1 if there is a problem.
+        """Check the database at URI, without changing anything. Exits with 1 if there is a problem.
 
-        Looks at the driver, the connection, the revision of the schema, primary keys and indexes, a SQLite file's
-        place and journal, and whether the database has connections enough. Set MLFLOW_SQLALCHEMYSTORE_* as for the
-        server.
+        Looks at the driver, the connection, the revision of the schema, primary keys and indexes, a SQLite
+        file's place and journal, and whether the database has connections enough for a server. Set
+        MLFLOW_SQLALCHEMYSTORE_* as for the server.
 
         Without URI: MLflow's own `doctor`, which prints this installation's versions and settings.
         """

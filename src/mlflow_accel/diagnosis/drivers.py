@@ -1,4 +1,4 @@
-"""Which driver a URI asks for, whether it is installed, and whether it lets other requests go on while it waits."""
+"""Which driver a URI asks for, whether it is installed, and whether others can go on while it waits."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Finding:
     """One line of the doctor's report."""
 
     check: str
-    """What was looked at: ``address``, ``driver``, ``connection``, ``schema``, ``index``, ``journal``, ``pool``, ..."""
+    """What was looked at: ``address``, ``driver``, ``connection``, ``schema``, ``index``, ``pool``, ..."""
     level: Level
     found: str
     needed: str = ""

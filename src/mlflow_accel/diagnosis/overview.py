@@ -30,7 +30,9 @@ def _server(pid: int, path: Path) -> dict[str, Any]:
         "workers": runtime.workers(path),
         **facts,
         "requests": counts,
-        "fast_share": None if counts is None else {name: _share(outcomes) for name, outcomes in counts.items()},
+        "fast_share": None
+        if counts is None
+        else {name: _share(outcomes) for name, outcomes in counts.items()},
     }
 
 

@@ -23,7 +23,7 @@ class _Room:
 
 
 def examine(connection: Connection, workers: int) -> list[Finding]:
-    """Return the finding about the connections of ``workers`` workers; none where the database has no such limit."""
+    """Return the finding about the connections of ``workers`` workers; none where there is no such limit."""
     measure = _MEASURES.get(connection.dialect.name)
     if measure is None:
         return []
@@ -31,7 +31,9 @@ def examine(connection: Connection, workers: int) -> list[Finding]:
     pool = engines.describe(connection.engine)["pool"]
     stores = _stores(connection.engine.url)
     if pool["size"] is None or pool["overflow"] < 0:
-        found = f"{pool['class']} bounds no worker's connections; there is room for {room.free} ({room.limit})"
+        found = (
+            f"{pool['class']} bounds no worker's connections; there is room for {room.free} ({room.limit})"
+        )
         command = "unset MLFLOW_SQLALCHEMYSTORE_POOLCLASS MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"
         return [Finding("pool", Level.NOTE, found, "a pool with a bound", command)]
     each, engines_in_all = pool["size"] + pool["overflow"], len(stores) * workers
@@ -63,7 +65,7 @@ def _stores(url: URL) -> list[str]:
 
 
 def _auth_server() -> tuple[str, str | None, int | None] | None:
-    """Return the server of the auth database, where a configuration names one; the default is a SQLite file."""
+    """Return the server of the auth database, where a configuration names one; else it is a SQLite file."""
     path = MLFLOW_AUTH_CONFIG_PATH.get()
     if not path:
         return None
@@ -110,12 +112,16 @@ def _mysql(connection: Connection) -> _Room:
                 @@max_connections AS maximum,
                 @@max_user_connections AS of_user,
                 (SELECT count(*) FROM information_schema.processlist
-                    WHERE NOT (user = substring_index(current_user(), '@', 1) AND coalesce(db, '') = database()))
+                    WHERE NOT (user = substring_index(current_user(), '@', 1)
+                        AND coalesce(db, '') = database()))
                     AS others
         """)
     ).one()
     rooms = [
-        _Room(limits.maximum - limits.others, f"max_connections {limits.maximum}, {limits.others} in use by others")
+        _Room(
+            limits.maximum - limits.others,
+            f"max_connections {limits.maximum}, {limits.others} in use by others",
+        )
     ]
     if limits.of_user:
         rooms.append(_Room(limits.of_user, "max_user_connections"))

@@ -22,22 +22,27 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 
 TIMEOUT_OPTIONS = {
-    "psycopg": "connect_timeout",
-    "psycopg2": "connect_timeout",
-    "pymysql": "connect_timeout",
-    "mysqldb": "connect_timeout",
-    "mysqlconnector": "connection_timeout",
-    "pg8000": "timeout",
-    "pyodbc": "timeout",
-    "pymssql": "login_timeout",
+    "psycopg": ["connect_timeout"],
+    "psycopg2": ["connect_timeout"],
+    # These two count the TCP connection alone, not the server's greeting.
+    "pymysql": ["connect_timeout", "read_timeout"],
+    "mysqldb": ["connect_timeout", "read_timeout"],
+    "mysqlconnector": ["connection_timeout"],
+    "pg8000": ["timeout"],
+    "pyodbc": ["timeout"],
+    "pymssql": ["login_timeout"],
 }
 """What each driver calls the longest wait for a connection, in seconds."""
 
-READ_ONLY = {
+FIRST = {
     "postgresql": ("SET TRANSACTION READ ONLY", f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'"),
     "mysql": ("SET SESSION TRANSACTION READ ONLY", f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS}"),
+    "sqlite": ("SELECT count(*) FROM sqlite_master",),
 }
-"""The first statements of the one transaction. SQLite files are opened read-only; SQL Server has no such setting."""
+"""The first statements of the one transaction, which can only read after them.
+
+A SQLite file is opened for reading, but not looked at before the first one. SQL Server has no such setting.
+"""
 
 
 def engine(uri: str, url: URL) -> Engine:
@@ -57,7 +62,7 @@ def engine(uri: str, url: URL) -> Engine:
     def do_connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         if dialect.name == "sqlite":
             return _open(urls.sqlite_file(url))
-        if option := TIMEOUT_OPTIONS.get(dialect.driver):
+        for option in TIMEOUT_OPTIONS.get(dialect.driver, []):
             options.setdefault(option, CONNECT_SECONDS)
         return None
 
@@ -67,8 +72,8 @@ def engine(uri: str, url: URL) -> Engine:
 def _open(file: Path | None) -> sqlite3.Connection:
     """Open a SQLite file for reading.
 
-    Reading a file in WAL mode creates its log and index, which a reader cannot remove and which would belong to the
-    wrong user. Where there is no log, nobody writes: then SQLite is told that the file does not change.
+    Reading a file in WAL mode creates its log and index, which a reader cannot remove and which would belong
+    to the wrong user. Where there is no log, nobody writes: SQLite is told that the file does not change.
     """
     assert file is not None
     mode = "mode=ro"
@@ -92,7 +97,7 @@ def connect(engine: Engine) -> Iterator[Connection]:
     """
     try:
         with engine.connect() as connection:
-            for statement in READ_ONLY.get(engine.dialect.name, ()):
+            for statement in FIRST.get(engine.dialect.name, ()):
                 connection.execute(text(statement))
             yield connection
     except (DBAPIError, OSError) as ex:
@@ -107,8 +112,12 @@ def _unreachable(url: URL, error: DBAPIError | OSError) -> Finding:
     found = f"{urls.masked(url)}: {'; '.join(lines)}"
     if url.get_backend_name() == "sqlite":
         needed = "a SQLite database that this user may read, and that no process holds locked"
-        return Finding("connection", Level.PROBLEM, found, needed, f"fuser -v {shlex.quote(str(urls.sqlite_file(url)))}")
-    needed = f"a server that answers there within {CONNECT_SECONDS} s, and a user, password and database that it knows"
+        return Finding(
+            "connection", Level.PROBLEM, found, needed, f"fuser -v {shlex.quote(str(urls.sqlite_file(url)))}"
+        )
+    needed = (
+        f"a server that answers there within {CONNECT_SECONDS} s and knows the user, password and database"
+    )
     return Finding("connection", Level.PROBLEM, found, needed, _client(url))
 
 
@@ -134,4 +143,6 @@ def reached(connection: Connection) -> Finding:
     """Return the finding that says which server answers."""
     dialect = connection.dialect
     version = ".".join(map(str, dialect.server_version_info or ()))
-    return Finding("connection", Level.OK, f"{urls.masked(connection.engine.url)}: {dialect.name} {version}".rstrip())
+    return Finding(
+        "connection", Level.OK, f"{urls.masked(connection.engine.url)}: {dialect.name} {version}".rstrip()
+    )

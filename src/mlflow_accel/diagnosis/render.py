@@ -34,7 +34,7 @@ def console() -> Console:
 
 
 def findings(out: Console, found: Sequence[Finding]) -> None:
-    """Print a table of findings, then the commands that mend them, one to a line so that they can be copied."""
+    """Print a table of findings, then the commands that mend them, one to a line to be copied."""
     rows = [(Text(f.level.value, STYLES[f.level]), f.check, f.found, f.needed) for f in found]
     _table(out, ("level", "check", "found", "needed"), rows)
     commands = [f for f in found if f.command]
@@ -86,7 +86,9 @@ def _store(store: Mapping[str, Any]) -> str:
     if "database" not in store:
         return str(store["class"])
     pool = store["pool"]
-    bounds = f"{pool['size']} + {pool['overflow']} overflow, {pool['timeout']:g} s" if pool["size"] else "no bound"
+    bounds = (
+        f"{pool['size']} + {pool['overflow']} overflow, {pool['timeout']:g} s" if pool["size"] else "no bound"
+    )
     return f"{store['class']}, {store['database']}, driver {store['driver']}, pool {pool['class']} ({bounds})"
 
 
@@ -111,7 +113,9 @@ def _requests(out: Console, server: Mapping[str, Any]) -> None:
         share = server["fast_share"][endpoint]
         declined = ", ".join(f"{reason} {count}" for reason, count in outcomes.items() if reason != "fast")
         percent = "-" if share is None else f"{share:.1%}"
-        rows.append((endpoint, str(sum(outcomes.values())), str(outcomes.get("fast", 0)), percent, declined or "-"))
+        rows.append(
+            (endpoint, str(sum(outcomes.values())), str(outcomes.get("fast", 0)), percent, declined or "-")
+        )
     out.print()
     _table(out, ("endpoint", "requests", "fast", "share", "declined by reason"), rows)
 

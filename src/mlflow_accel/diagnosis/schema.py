@@ -1,4 +1,4 @@
-"""Compare a database's revision, tables, primary keys and indexes with those of a fresh database of this MLflow."""
+"""Compare a database's revision, tables and keys with those of a fresh database of the installed MLflow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def examine(connection: Connection) -> list[Finding]:
     wrong += _invalid_indexes(connection)
     if any(finding.level is Level.PROBLEM for finding in wrong):
         return [revision, *wrong]
-    complete = Finding("index", Level.OK, f"primary keys and indexes as in a fresh database of MLflow {VERSION}")
+    complete = Finding(
+        "index", Level.OK, f"primary keys and indexes as in a fresh database of MLflow {VERSION}"
+    )
     return [revision, *wrong, complete]
 
 
@@ -51,7 +53,9 @@ def _empty(connection: Connection) -> Finding:
     if may_create:
         needed = "nothing: the tables will be created at the server's first start"
         return Finding("schema", Level.NOTE, "the database is empty", needed)
-    user, schema = connection.execute(sa.text("SELECT current_user, coalesce(current_schema(), 'public')")).one()
+    user, schema = connection.execute(
+        sa.text("SELECT current_user, coalesce(current_schema(), 'public')")
+    ).one()
     quote = connection.dialect.identifier_preparer.quote
     return Finding(
         "schema",
@@ -85,21 +89,32 @@ def _revision(connection: Connection) -> Finding:
     found = f"revision {', '.join(heads) or 'none'}, where MLflow {VERSION} has {head}"
     if known.issuperset(heads):
         command = f"mlflow-accel db upgrade {shlex.quote(urls.masked(connection.engine.url))}"
-        return Finding("schema", Level.PROBLEM, f"{found}: the database is behind", "a backup, then the upgrade", command)
+        return Finding(
+            "schema", Level.PROBLEM, f"{found}: the database is behind", "a backup, then the upgrade", command
+        )
     needed = f"the MLflow that upgraded it, or a newer one: {VERSION} refuses to start with it"
-    return Finding("schema", Level.PROBLEM, f"{found}: the database is ahead", needed, "pip install --upgrade mlflow-accel")
+    return Finding(
+        "schema",
+        Level.PROBLEM,
+        f"{found}: the database is ahead",
+        needed,
+        "pip install --upgrade mlflow-accel",
+    )
 
 
 @contextmanager
 def _fresh_database() -> Iterator[Connection]:
     """Make a database of the installed MLflow, in memory.
 
-    Its migrations are the only truth there is: the tables that upstream's models declare have indexes that no migration
-    creates, and lack some that one does. On SQLite and PostgreSQL they come to the same keys, which a test asserts.
+    Its migrations are the only truth there is: the tables that upstream's models declare have an index that
+    no migration creates, and lack some that one does. SQLite and PostgreSQL get the same keys: a test
+    asserts it.
     """
     engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # "Running upgrade ..." would be about another database than the operator's
+    logging.disable(
+        logging.WARNING
+    )  # "Running upgrade ..." would be about another database than the operator's
     try:
         utils._initialize_tables(engine)
         with engine.connect() as connection:
@@ -127,7 +142,9 @@ class _Index:
 
     def begins_like(self, wanted: _Index) -> bool:
         """Return whether lookups by the columns of ``wanted`` can use this longer index."""
-        return not self.partial and not wanted.unique and self.columns[: len(wanted.columns)] == wanted.columns
+        return (
+            not self.partial and not wanted.unique and self.columns[: len(wanted.columns)] == wanted.columns
+        )
 
 
 @dataclass(frozen=True)
@@ -182,17 +199,26 @@ def _unique_constraints(inspector: Any) -> Iterable[Any]:
 def _differences(fresh: _Keys, actual: _Keys, connection: Connection) -> Iterator[Finding]:
     missing = sorted(fresh.primary.keys() - actual.primary.keys())
     if missing:
-        needed = "the tables of this revision; the last upgrade did not complete. Restore the backup, and upgrade again"
+        needed = (
+            "the tables of this revision; an upgrade stopped halfway. Restore the backup, and upgrade again"
+        )
         yield Finding("schema", Level.PROBLEM, f"tables are missing: {', '.join(missing)}", needed)
     for table in sorted(fresh.primary.keys() & actual.primary.keys()):
         if sorted(fresh.primary[table]) != sorted(actual.primary[table]):
             yield _wrong_primary_key(table, fresh.primary[table], actual.primary[table], connection)
-        for wanted in (index for index in fresh.indexes if index.table == table):
-            candidates = actual.on(table)
-            if any(index.serves(wanted) for index in candidates):
-                continue
-            longer = next((index for index in candidates if index.begins_like(wanted)), None)
-            yield _missing_index(wanted, longer, connection)
+        yield from _missing_indexes(
+            [i for i in fresh.indexes if i.table == table], actual.on(table), connection
+        )
+
+
+def _missing_indexes(wanted: list[_Index], found: list[_Index], connection: Connection) -> Iterator[Finding]:
+    """Report what is missing on one table: an index counts once, for its namesake or else for another."""
+    present = {i.name for i in wanted for f in found if f.name == i.name and f.serves(i)}
+    others = [f for f in found if f.name not in present]
+    for index in wanted:
+        if index.name not in present and not any(other.serves(index) for other in others):
+            longer = next((f for f in found if f.begins_like(index)), None)
+            yield _missing_index(index, longer, connection)
 
 
 def _wrong_primary_key(
@@ -214,12 +240,16 @@ def _missing_index(wanted: _Index, longer: _Index | None, connection: Connection
     if longer is not None:
         found = f"missing: {shown}; {longer.name} ({', '.join(longer.columns)}) serves instead"
         return Finding("index", Level.NOTE, found, "nothing", command)
-    effect = "values may repeat that must not" if wanted.unique else "each lookup by these columns reads the whole table"
+    effect = (
+        "values may repeat that must not"
+        if wanted.unique
+        else "each lookup by these columns reads the whole table"
+    )
     return Finding("index", Level.PROBLEM, f"missing: {shown}; {effect}", "the index", command)
 
 
 def _create_index(wanted: _Index, connection: Connection) -> str:
-    """Return the statement that creates an index, with upstream's own options for this database where it states them."""
+    """Return the statement that creates an index, with upstream's own options for this database."""
     declared = utils.Base.metadata.tables.get(wanted.table)
     for index in declared.indexes if declared is not None else ():
         if index.name == wanted.name and tuple(column.name for column in index.columns) == wanted.columns:
@@ -234,7 +264,7 @@ def _create_index(wanted: _Index, connection: Connection) -> str:
 
 
 def _invalid_indexes(connection: Connection) -> list[Finding]:
-    """Find what an interrupted CREATE INDEX CONCURRENTLY leaves on PostgreSQL: kept up to date, never used."""
+    """Find what an interrupted CREATE INDEX CONCURRENTLY leaves on PostgreSQL: kept, but never used."""
     if connection.dialect.name != "postgresql":
         return []
     names = connection.scalars(

@@ -34,22 +34,27 @@ def examine(url: URL) -> list[Finding]:
         )
     if not file.exists():
         raise Stop(_missing(file))
-    if not os.access(file, os.R_OK):
+    if not _may(file, os.R_OK):
         raise Stop(Finding("file", Level.PROBLEM, f"{_user()} may not read {file}", "the server's user"))
     return [*_permissions(file), _journal(file)]
 
 
 def _missing(file: Path) -> Finding:
     folder = next(parent for parent in file.parents if parent.exists())
-    if not os.access(folder, os.W_OK):
+    if not _may(folder, os.W_OK):
         return _not_writable([folder])
-    return Finding("file", Level.NOTE, f"{file} does not exist", "nothing: it will be created at the server's first start")
+    return Finding(
+        "file",
+        Level.NOTE,
+        f"{file} does not exist",
+        "nothing: it will be created at the server's first start",
+    )
 
 
 def _permissions(file: Path) -> list[Finding]:
     """SQLite creates, and may find, files beside the database."""
     beside = [path for suffix in ("-wal", "-shm", "-journal") if (path := Path(f"{file}{suffix}")).exists()]
-    denied = [path for path in (file.parent, file, *beside) if not os.access(path, os.W_OK)]
+    denied = [path for path in (file.parent, file, *beside) if not _may(path, os.W_OK)]
     return [_not_writable(denied)] if denied else []
 
 
@@ -58,6 +63,10 @@ def _not_writable(paths: list[Path]) -> Finding:
     command = f"chown {_user()} {' '.join(shlex.quote(str(path)) for path in paths)}"
     needed = "that the server's user may write to the file, its folder and the files beside it"
     return Finding("file", Level.PROBLEM, f"{_user()} may not write to {names}", needed, command)
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _user() -> str:

@@ -18,8 +18,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DIRECTORY = Path(__file__).parents[2] / "patches"
-MANIFEST_FILE = Path(__file__).with_name("manifest.py")
+DIRECTORY = Path("patches").absolute()
+MANIFEST_FILE = Path("src/mlflow_accel/patching/manifest.py").absolute()
+"""Descriptors are no part of an installation: the tool works on the checkout in which it is called."""
 
 
 @dataclass(frozen=True)

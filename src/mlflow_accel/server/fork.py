@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import linecache
 import threading
 from typing import Any
 
@@ -23,9 +25,19 @@ def put_away() -> None:
     _end_telemetry()
     engines.close_connections()
     assert_alone()
+    # The source files in which fingerprints were taken, line by line.
+    linecache.clearcache()
     gc.collect()
+    _give_back()
     # PERF: no later pass of the collector writes to, and so copies, the pages that the workers share.
     gc.freeze()
+
+
+def _give_back() -> None:
+    """Return what was freed to the system, where the C library can be told to (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def assert_alone() -> None:

@@ -19,7 +19,8 @@ from typing import Any
 from mlflow_accel.server import runtime
 
 wsgi_app = "mlflow_accel.app"
-worker_class = "gevent"
+# gunicorn's gevent worker, which waits out its graceful timeout for idle connections, is told to close them.
+worker_class = "mlflow_accel.server.gevent_worker.Worker"
 
 # One import of MLflow for all workers, shared by the fork: 45 MB of 379.
 preload_app = True
@@ -65,8 +66,9 @@ def _tcp(server: Any) -> list[tuple[str, int]]:
 
 def when_ready(server: Any) -> None:
     """Put away what must not be forked, and say what this server is."""
-    from mlflow_accel.server import fork
+    from mlflow_accel.server import fork, jobs
 
+    jobs.look_for_work()
     fork.put_away()
     if server.cfg.reuse_port:
         # The workers listen, not the arbiter: gunicorn's own line names no address.
@@ -107,5 +109,8 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave nothing behind."""
+    """Leave nothing behind: upstream's queue of jobs lies in memory, and the jobs themselves in the database."""
+    from mlflow_accel.server import jobs
+
+    jobs.remove_queue()
     runtime.remove(server.pid)

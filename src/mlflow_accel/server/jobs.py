@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import logging
-import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -44,10 +44,32 @@ def upsert_online_scoring_config(original: Callable[..., Any]) -> Callable[..., 
     return upsert
 
 
+_work_at_start: bool | None = None
+
+
+def look_for_work() -> bool:
+    """Return whether the database or the configuration holds work for the runner: what an earlier server left, too.
+
+    Looked up once per process; the arbiter does it for its workers, which then need no database to start.
+    """
+    global _work_at_start
+    if _work_at_start is None:
+        _work_at_start = enabled() and _has_work()
+    return _work_at_start
+
+
 def start_runner_if_needed() -> None:
-    """Start the runner if the database or the configuration holds work for it: what an earlier server left, too."""
-    if enabled() and _has_work():
+    """Start the runner if there was work for it when the server started."""
+    if look_for_work():
         start_runner()
+
+
+def remove_queue() -> None:
+    """Remove the folder of upstream's queues, which upstream makes anew, in shared memory, at each start."""
+    from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
+
+    if enabled():
+        shutil.rmtree(launch.current().env[HUEY_STORAGE_PATH_ENV_VAR], ignore_errors=True)
 
 
 def enabled() -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     global _launch
     _refuse_foreign_options(params)
     import mlflow.server
+    from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
 
     from mlflow_accel.store import registration
 
@@ -80,21 +82,41 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     patching.apply_all({"attribute"})
     if patching.active("store.write"):
         registration.register()
-    mlflow.server._exec_cmd = exec_cmd
-    try:
-        # gunicorn's options are kept from upstream, which refuses its security options beside them and would warn.
-        callback(**{**params, "gunicorn_opts": None})
-    except _Reached as reached:
-        env = runtime.share("environment", dict(reached.env)) if share else dict(reached.env)
-    else:
-        raise ConfigurationError("upstream's server command ended without starting a server.")
-    # Auth decides by this name whether its Flask form or its FastAPI form is built.
-    env["_MLFLOW_SGI_NAME"] = "gunicorn"
+    asked: dict[str, Any] = {}
+    run_server = mlflow.server._run_server
+
+    def without_plugin(**arguments: Any) -> None:
+        asked.update(arguments)
+        run_server(**{**arguments, "app_name": None})
+
+    mlflow.server._run_server = without_plugin
+    # gunicorn's options are kept from upstream, which refuses its security options beside them and would warn.
+    env = _reach(lambda: callback(**{**params, "gunicorn_opts": None}))
     os.environ.update(env)
     # Importing mlflow.cli has already built the application, with no option set: no prefix, no security hooks.
     importlib.reload(mlflow.server)
+    if asked["app_name"]:
+        # A plugin takes hold of upstream's application when it is imported: it must find the one that is served.
+        shutil.rmtree(env.get(HUEY_STORAGE_PATH_ENV_VAR, ""), ignore_errors=True)
+        env = _reach(lambda: mlflow.server._run_server(**asked))
+    if share:
+        env = runtime.share("environment", env)
+    os.environ.update(env)
     _launch = Launch(env=env, params=dict(params))
     return _launch
+
+
+def _reach(run: Callable[[], Any]) -> dict[str, str]:
+    """Return the environment that upstream would start its server with, when ``run`` gets there."""
+    import mlflow.server
+
+    mlflow.server._exec_cmd = exec_cmd
+    try:
+        run()
+    except _Reached as reached:
+        # Auth decides by this name whether its Flask form or its FastAPI form is built.
+        return {**reached.env, "_MLFLOW_SGI_NAME": "gunicorn"}
+    raise ConfigurationError("upstream's server command ended without starting a server.")
 
 
 def _run_upstream(callback: Callable[..., Any], params: Mapping[str, Any], in_gunicorn: bool) -> NoReturn:

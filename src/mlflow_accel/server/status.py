@@ -16,7 +16,7 @@ DISTRIBUTIONS = ("mlflow", "SQLAlchemy", "gunicorn", "gevent")
 
 
 def installation() -> dict[str, Any]:
-    """Return the versions, the form in which each module runs, and what became of each patch, in this process."""
+    """Return the versions, how each module runs, and what became of each patch, in this process."""
     return {
         "versions": {
             "mlflow-accel": __version__,

@@ -85,10 +85,12 @@ log_batch = _fast("_log_batch")
 
 
 def health(original: View) -> View:
-    """Answer ``/health`` as the default server does: plain text, where the Flask form says HTML."""
+    """Answer ``/health`` as the default server does: plain text to GET, and Flask's HTML to HEAD."""
 
     @functools.wraps(original)
-    def view() -> Response:
+    def view() -> Any:
+        if request.method == "HEAD":
+            return original()
         body, status = original()
         return Response(body, status, mimetype="text/plain")
 

@@ -22,12 +22,8 @@ def enter() -> None:
         return
     _entered = os.getpid()
     runtime.attach()
-    if engines.use_threads():
-        import gevent
-
-        gevent.spawn(jobs.start_runner_if_needed)
-    else:
-        jobs.start_runner_if_needed()
+    engines.use_threads()
+    jobs.start_runner_if_needed()
 
 
 def describe_server(lane_objection: str | None) -> None:

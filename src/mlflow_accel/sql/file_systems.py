@@ -1,4 +1,4 @@
-"""Whether a file lies on this machine: SQLite's write-ahead log needs memory that all users of the file share."""
+"""Whether a file lies on this machine: SQLite's write-ahead log needs memory that all its users share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOUNTS = Path("/proc/self/mounts")
 
 
 def kind(path: Path) -> str:
-    """Return the kernel's name of the file system of ``path``; '' where the system does not tell (Linux does)."""
+    """Return the kernel's name of the file system of ``path``; '' where it does not tell (Linux does)."""
     if not MOUNTS.exists():
         return ""
     real, best, found = path.resolve(), "", ""

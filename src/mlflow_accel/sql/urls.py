@@ -28,7 +28,10 @@ def without_secrets(url: URL) -> str:
 def secrets(url: URL) -> list[str]:
     """Return what :func:`masked` hides, longest first."""
     query = [url.query[name] for name in url.query if _SECRET.search(name)]
-    values = [url.password or "", *(v for found in query for v in ([found] if isinstance(found, str) else found))]
+    values = [
+        url.password or "",
+        *(v for found in query for v in ([found] if isinstance(found, str) else found)),
+    ]
     return sorted(filter(None, map(str, values)), key=len, reverse=True)
 
 

@@ -78,7 +78,7 @@ def _wait_cooperatively() -> None:
 
 
 def describe(engine: Engine) -> dict[str, Any]:
-    """Return the database's URL without its secrets, its driver, and the pool's class, size, overflow and timeout (s).
+    """Return the database's URL without secrets, its driver, and the pool's class, size, overflow and timeout (s).
 
     Size, overflow and timeout are None for a pool that has no such bound.
     """
