@@ -101,18 +101,27 @@ def secured(databases: Databases, new_directory: Callable[[], Path]) -> Secured:
 
 
 @pytest.fixture(scope="module")
-def pair(secured: Secured, new_directory: Callable[[], Path]) -> Iterator[Pair]:
-    """Both servers with basic authentication, each with users of its own."""
+def start(secured: Secured, new_directory: Callable[[], Path]) -> Iterator[Callable[..., Pair]]:
+    """Start both servers with basic authentication, each with users of its own."""
     with ExitStack() as running:
         factories = [running.enter_context(ServerFactory(each, new_directory)) for each in (UPSTREAM, ours_command())]
 
-        def start(factory: ServerFactory) -> Server:
-            env = secured.settings(new_directory())
-            return serve(factory, secured.state, "--app-name", "basic-auth", env=env)
+        def start_pair(*options: str, prefix: str = "") -> Pair:
+            def start_one(factory: ServerFactory) -> Server:
+                env = secured.settings(new_directory())
+                return serve(factory, secured.state, "--app-name", "basic-auth", *options, env=env, prefix=prefix)
 
-        with ThreadPoolExecutor(2) as pool:
-            upstream, ours = pool.map(start, factories)
-        yield Pair(upstream, ours, Correspondence(secured.state.known()))
+            with ThreadPoolExecutor(2) as pool:
+                upstream, ours = pool.map(start_one, factories)
+            return Pair(upstream, ours, Correspondence(secured.state.known()))
+
+        yield start_pair
+
+
+@pytest.fixture(scope="module")
+def pair(start: Callable[..., Pair]) -> Pair:
+    """Both servers with basic authentication."""
+    return start()
 
 
 def requests(run: str) -> Iterator[tuple[str, str, object]]:
@@ -175,6 +184,27 @@ def test_one_connection_of_several_users(pair: Pair, secured: Secured) -> None:
     )
     _assert_alike(exchanges)
     assert [each.status for each in exchanges] == [200, 401, 403, 200, 401, 200, 403, 401] * 3
+
+
+def test_hosts_and_origins_are_checked(pair: Pair, secured: Secured) -> None:
+    odd = ({"Host": "foreign.example"}, {"Origin": "https://foreign.example"}, {"Origin": "http://localhost:3000"})
+    exchanges = [
+        pair.ask(_request(*request, {**CREDENTIALS[who], **headers}), f"{request[0]} {request[1]}", f"{who} {headers}")
+        for who, headers, request in product(("nobody", "editor"), odd, requests(secured.run))
+    ]
+    _assert_alike(exchanges)
+    assert {200, 401, 403} <= {each.status for each in exchanges}
+
+
+def test_below_a_static_prefix(secured: Secured, start: Callable[..., Pair]) -> None:
+    pair = start("--static-prefix", "/tracking", prefix="/tracking")
+    exchanges = [
+        pair.ask(_request(method, f"{prefix}{path}", body, CREDENTIALS[who]), path, f"{who} below {prefix!r}")
+        for who, prefix in product(("nobody", "editor"), ("", "/tracking"))
+        for method, path, body in requests(secured.run)
+    ]
+    _assert_alike(exchanges)
+    assert {200, 401} <= {each.status for each in exchanges}
 
 
 def test_no_route_answers_the_unknown(pair: Pair) -> None:
