@@ -24,13 +24,16 @@ def put_away() -> None:
     """End upstream's telemetry, close every connection, and freeze what is loaded. Called once, before any fork."""
     _end_telemetry()
     engines.close_connections()
-    assert_alone()
+    others = _others()
+    gevent.killall([g for g in others if isinstance(g, gevent.Greenlet)], timeout=TELEMETRY_SECONDS)
+    _refuse([g for g in others if not g.dead])
     # The source files in which fingerprints were taken, line by line.
     linecache.clearcache()
     gc.collect()
     _give_back()
     # PERF: no later pass of the collector writes to, and so copies, the pages that the workers share.
     gc.freeze()
+    gc.enable()
 
 
 def _give_back() -> None:
@@ -46,7 +49,10 @@ def assert_alone() -> None:
     Raises:
         AccelError: there are others; the message names what they run.
     """
-    others = _others()
+    _refuse(_others())
+
+
+def _refuse(others: list[Any]) -> None:
     if others:
         raise AccelError(f"{len(others)} greenlets would live on in every worker: {others!r}")
 
@@ -70,4 +76,3 @@ def _end_telemetry() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith(TELEMETRY_THREADS):
             thread.join(TELEMETRY_SECONDS)
-    gevent.killall([g for g in _others() if isinstance(g, gevent.Greenlet)], timeout=TELEMETRY_SECONDS)

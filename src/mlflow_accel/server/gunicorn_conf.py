@@ -11,6 +11,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc
 import os
 import socket
 import sys
@@ -42,6 +43,9 @@ control_socket_disable = True
 
 
 runtime.set_arbiter(os.getpid())
+
+# Until the application is loaded and put away: see cli.main.
+gc.disable()
 
 
 def on_starting(server: Any) -> None:
