@@ -15,7 +15,8 @@ import pytest
 
 from tests.parity.correspondence import Correspondence
 from tests.parity.exchange import Pair, Server
-from tests.parity.seed import Ids, seed
+from tests.parity.seed import seed
+from tests.parity.templates import Ids
 from tests.support.databases import Databases
 from tests.support.rows import all_rows
 from tests.support.servers import UPSTREAM, ServerFactory, ours_command
@@ -23,7 +24,7 @@ from tests.support.servers import UPSTREAM, ServerFactory, ours_command
 SERVER_ENV = {
     # Jobs would run beside the comparison and change rows at times of their own.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    # Nothing is asked of other machines: no catalog of models, and webhooks go to a port where nobody listens.
+    # Nothing is asked of other machines: no catalog of models; webhooks go to a port where nobody listens.
     "MLFLOW_MODEL_CATALOG_URI": "",
     "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
     "MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES": "0",

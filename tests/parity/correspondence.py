@@ -1,7 +1,8 @@
 """When two values that differ mean the same: what a server has just made up, or read off the clock.
 
-An identifier that one server made stands for the one that the other made in the same place, and for no other, in
-every answer and row that follows. A time counts as equal to another if both lie within the comparison.
+An identifier that one server made stands for the one that the other made in the same place, and for no
+other, in every answer and row that follows. A time counts as equal to another if both lie within the
+comparison.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from mlflow.utils.name_utils import _GENERATOR_PREDICATES
 
 HEX = r"[0-9a-f]{32}"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-NAME = rf"\b(?:{'|'.join(sorted(word.lower() for word in _GENERATOR_PREDICATES))})-[a-z]+(?:-\d{{0,4}})?(?![\w-])"
+PREDICATES = "|".join(sorted(word.lower() for word in _GENERATOR_PREDICATES))
+NAME = rf"\b(?:{PREDICATES})-[a-z]+(?:-\d{{0,4}})?(?![\w-])"
 ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"
 EPOCH = r"(?<![0-9A-Za-z.])1\d{12}(?:\d{3}|\d{6})?(?![0-9A-Za-z.])"
 DIGEST = r"(?:\A|(?<=\A'))[0-9a-f]{8}(?='?\Z)"
@@ -77,7 +79,9 @@ class Correspondence:
             return False
         return all(left == right or self._tokens_alike(left, right) for left, right in made_up)
 
-    def differences(self, upstream: object, ours: object, place: str = "") -> list[tuple[str, object, object]]:
+    def differences(
+        self, upstream: object, ours: object, place: str = ""
+    ) -> list[tuple[str, object, object]]:
         """Return each place where two parsed answers differ, with both values; an absent one is ``...``."""
         if type(upstream) is not type(ours):
             return [(place, upstream, ours)]
@@ -89,7 +93,9 @@ class Correspondence:
             ]
         if isinstance(upstream, list) and isinstance(ours, list):
             if place.rsplit(".", 1)[-1] in IN_ORDER_OF_IDS:
-                upstream, ours = (sorted(each, key=lambda item: self.canonical([item])) for each in (upstream, ours))
+                upstream, ours = (
+                    sorted(each, key=lambda item: self.canonical([item])) for each in (upstream, ours)
+                )
             return [
                 found
                 for number, pair in enumerate(zip_longest(upstream, ours, fillvalue=...))
@@ -105,7 +111,7 @@ class Correspondence:
         return upstream == ours
 
     def canonical(self, row: Iterable[object]) -> tuple[str, ...]:
-        """Return a stored row of ours in upstream's words, and of upstream's in its own, times of now left out.
+        """Return a stored row in upstream's words, whoever stored it, with times of now left out.
 
         Identifiers that no answer has shown are left out too: rows are compared as multisets.
         """

@@ -42,16 +42,18 @@ PREFLIGHT = {
 ROUTES: tuple[Difference, ...] = (
     Difference(
         "preflight",
-        "Flask's own answer to OPTIONS: 204 and the methods of the route, to every origin; a browser then decides by "
-        "the headers that are missing. Upstream's default server answers before Flask is reached.",
+        "Flask's own answer to OPTIONS: 204 and the methods of the route, to every origin; a browser then "
+        "decides by the headers that are missing. Upstream's default server answers before Flask is reached.",
         lambda finding: finding.case.startswith("preflight") and finding.aspect in PREFLIGHT,
     ),
     Difference(
         "refusal",
-        "A refused host or origin is told so in Flask's 403: it names its charset, and carries the security headers "
-        "that upstream's lacks.",
-        lambda finding: finding.status == 403
-        and (finding.aspect in SECURITY | CROSS_ORIGIN or finding.upstream == ["text/plain"]),
+        "A refused host or origin is told so in Flask's 403: it names its charset, and carries the security "
+        "headers that upstream's lacks.",
+        lambda finding: (
+            finding.status == 403
+            and (finding.aspect in SECURITY | CROSS_ORIGIN or finding.upstream == ["text/plain"])
+        ),
     ),
     Difference(
         "cross-origin headers",
@@ -60,11 +62,13 @@ ROUTES: tuple[Difference, ...] = (
     ),
     Difference(
         "artifact bytes",
-        "Artifacts are sent and stored by Flask's routes: a download has Flask's ETag and Cache-Control, and an upload "
-        "is answered {}. Upstream's default server has FastAPI routes in front of them.",
-        lambda finding: finding.route.split()[0] in {"GET", "PUT"}
-        and finding.route.endswith("/mlflow-artifacts/artifacts/<path:artifact_path>")
-        and finding.aspect in {"content-type", "body", "header ETag", "header Cache-Control"},
+        "Artifacts are sent and stored by Flask's routes: a download has Flask's ETag and Cache-Control, and "
+        "an upload is answered {}. Upstream's default server has FastAPI routes in front of them.",
+        lambda finding: (
+            finding.route.split()[0] in {"GET", "PUT"}
+            and finding.route.endswith("/mlflow-artifacts/artifacts/<path:artifact_path>")
+            and finding.aspect in {"content-type", "body", "header ETag", "header Cache-Control"}
+        ),
     ),
 )
 """Differences in the answers to single requests, with the default settings and one allowed origin."""
@@ -78,6 +82,22 @@ WORKSPACES: tuple[Difference, ...] = (
     ),
 )
 """Differences in the answers to requests that name a workspace."""
+
+
+AUTH: tuple[Difference, ...] = (
+    Difference(
+        "unknown user",
+        "Refused by Flask, with the security headers: upstream's default server refuses artifact bytes before it adds "
+        "them.",
+        lambda finding: (
+            finding.status == 401
+            and "/mlflow-artifacts/artifacts/" in finding.route
+            and finding.aspect in SECURITY
+            and finding.upstream == []
+        ),
+    ),
+)
+"""Differences in the answers of a server that asks who its users are."""
 
 
 def unlisted(findings: Iterable[Finding], listed: Iterable[Difference] = ()) -> list[Finding]:

@@ -183,4 +183,6 @@ class Pair:
     def compared(self, request: Request, upstream: Answer, ours: Answer, route: str, case: str) -> Exchange:
         """Return the two answers to ``request`` with what differs."""
         found = compare(upstream, ours, self.alike)
-        return Exchange(request, (upstream, ours), tuple(Finding(route, case, upstream.status, *each) for each in found))
+        return Exchange(
+            request, (upstream, ours), tuple(Finding(route, case, upstream.status, *each) for each in found)
+        )

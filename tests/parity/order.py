@@ -1,4 +1,4 @@
-"""The order in which the routes are asked, so that each finds what it needs: reads, changes, then deletions."""
+"""The order in which the routes are asked, so that each finds what it needs: reads, changes, deletions."""
 
 from __future__ import annotations
 

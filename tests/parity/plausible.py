@@ -17,7 +17,7 @@ from mlflow.protos.webhooks_pb2 import WebhookService
 
 from tests.parity.bodies import BODIES, NAMES, PATHS, QUERIES, VALUES
 from tests.parity.routes import Route
-from tests.parity.seed import Ids, fill
+from tests.parity.templates import Ids, fill
 from tests.support.http import Request, json_request
 
 SERVICES = (MlflowService, ModelRegistryService, MlflowArtifactsService, WebhookService)

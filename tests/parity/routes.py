@@ -44,6 +44,8 @@ def upstream_routes() -> list[Route]:
     The application is imported in a process of its own: it reads its settings while it is imported.
     """
     command = [sys.executable, "-W", "ignore", "-c", LIST_ROUTES]
-    listed = subprocess.run(command, env=clean_environment(), check=True, capture_output=True, timeout=120).stdout
+    listed = subprocess.run(
+        command, env=clean_environment(), check=True, capture_output=True, timeout=120
+    ).stdout
     # An application plugin or a rule may be there twice, once per handler: one request asks them both.
     return sorted({Route(rule, method) for rule, method in json.loads(listed)})

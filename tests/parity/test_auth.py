@@ -1,4 +1,4 @@
-"""``--app-name basic-auth``: who may do what, on accelerated routes and others, as upstream's default server says."""
+"""``--app-name basic-auth``: who may do what, on accelerated routes and others, is as with upstream."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 
 from tests.parity.conftest import SERVER_ENV, State, serve
 from tests.parity.correspondence import Correspondence
-from tests.parity.differences import ROUTES, unlisted
+from tests.parity.differences import AUTH, ROUTES, unlisted
 from tests.parity.exchange import Exchange, Pair, Server
+from tests.parity.odd_values import metric
 from tests.parity.plausible import absent
 from tests.parity.routes import upstream_routes
-from tests.parity.test_log_metric import metric
 from tests.parity.writes import add_run, new_ids, stored
 from tests.support.databases import Databases
 from tests.support.http import Request, json_request, send
@@ -82,7 +82,11 @@ def _settings(directory: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def secured(databases: Databases, new_directory: Callable[[], Path]) -> Secured:
     """One run in experiment 0, and users that may edit it, read it, and do nothing."""
-    state, directory, ids = State(databases, databases.fresh(), new_directory(), []), new_directory(), new_ids()
+    state, directory, ids = (
+        State(databases, databases.fresh(), new_directory(), []),
+        new_directory(),
+        new_ids(),
+    )
     add_run(state.uri, ids, "active")
     with ServerFactory(UPSTREAM, new_directory) as upstream:
         options = ("--backend-store-uri", state.uri, "--app-name", "basic-auth")
@@ -104,12 +108,16 @@ def secured(databases: Databases, new_directory: Callable[[], Path]) -> Secured:
 def start(secured: Secured, new_directory: Callable[[], Path]) -> Iterator[Callable[..., Pair]]:
     """Start both servers with basic authentication, each with users of its own."""
     with ExitStack() as running:
-        factories = [running.enter_context(ServerFactory(each, new_directory)) for each in (UPSTREAM, ours_command())]
+        factories = [
+            running.enter_context(ServerFactory(each, new_directory)) for each in (UPSTREAM, ours_command())
+        ]
 
         def start_pair(*options: str, prefix: str = "") -> Pair:
             def start_one(factory: ServerFactory) -> Server:
                 env = secured.settings(new_directory())
-                return serve(factory, secured.state, "--app-name", "basic-auth", *options, env=env, prefix=prefix)
+                return serve(
+                    factory, secured.state, "--app-name", "basic-auth", *options, env=env, prefix=prefix
+                )
 
             with ThreadPoolExecutor(2) as pool:
                 upstream, ours = pool.map(start_one, factories)
@@ -128,16 +136,28 @@ def requests(run: str) -> Iterator[tuple[str, str, object]]:
     """Method, path and body of writes that are accelerated, and of other writes and reads of one run."""
     for prefix, number in ((V2, 1), (AJAX, 2)):
         yield "POST", f"{prefix}/runs/log-metric", metric(run_id=run, step=number)
-        batch = {"run_id": run, "params": [{"key": f"p{number}", "value": "1"}], "tags": [{"key": "t", "value": "1"}]}
+        batch = {
+            "run_id": run,
+            "params": [{"key": f"p{number}", "value": "1"}],
+            "tags": [{"key": "t", "value": "1"}],
+        }
         yield "POST", f"{prefix}/runs/log-batch", batch
-        yield "POST", f"{prefix}/runs/log-batch", {"run_id": run, "metrics": [{"key": "a$", "value": 1, "timestamp": 1}]}
+        yield (
+            "POST",
+            f"{prefix}/runs/log-batch",
+            {"run_id": run, "metrics": [{"key": "a$", "value": 1, "timestamp": 1}]},
+        )
         yield "POST", f"{prefix}/runs/log-metric", metric(run_id="absent")
         yield "POST", f"{prefix}/runs/log-metric", {}
     yield "POST", f"{V2}/runs/set-tag", {"run_id": run, "key": "k", "value": "v"}
     yield "POST", f"{V2}/runs/search", {"experiment_ids": ["0"]}
     yield "POST", f"{V2}/experiments/search", {"max_results": 5}
     yield "POST", f"{V2}/runs/update", {"run_id": run, "status": "FINISHED"}
-    for path in ("runs/get?run_id=$run", "metrics/get-history?run_id=$run&metric_key=m", "experiments/get?experiment_id=0"):
+    for path in (
+        "runs/get?run_id=$run",
+        "metrics/get-history?run_id=$run&metric_key=m",
+        "experiments/get?experiment_id=0",
+    ):
         yield "GET", f"{V2}/{path.replace('$run', run)}", None
     yield "GET", f"{AJAX}/metrics/get-history-bulk?run_id={run}&metric_key=m", None
     yield "GET", f"{V2}/users/current", None
@@ -151,19 +171,25 @@ def _request(method: str, path: str, body: object, headers: dict[str, str]) -> R
 
 
 def _assert_alike(exchanges: list[Exchange]) -> None:
-    found = unlisted([finding for exchange in exchanges for finding in exchange.findings], ROUTES)
+    found = unlisted([finding for exchange in exchanges for finding in exchange.findings], (*ROUTES, *AUTH))
     assert not found, f"{len(found)} differences:\n" + "\n".join(map(str, found[:40]))
 
 
 def test_who_may_do_what(pair: Pair, secured: Secured) -> None:
     exchanges = {}
     for number, (who, request) in enumerate(product(CREDENTIALS, requests(secured.run))):
-        exchanges[who, number] = pair.ask(_request(*request, CREDENTIALS[who]), f"{request[0]} {request[1]}", who)
+        exchanges[who, number] = pair.ask(
+            _request(*request, CREDENTIALS[who]), f"{request[0]} {request[1]}", who
+        )
     _assert_alike(list(exchanges.values()))
     upstream, ours = (stored(uri, secured.run) for uri in pair.uris)
     assert upstream == ours
     hot = {
-        who: {each.status for (name, _), each in exchanges.items() if name == who and "/runs/log-" in each.request.path}
+        who: {
+            each.status
+            for (name, _), each in exchanges.items()
+            if name == who and "/runs/log-" in each.request.path
+        }
         for who in CREDENTIALS
     }
     assert hot["nobody"] == hot["a wrong password"] == {401}
@@ -177,7 +203,12 @@ def test_one_connection_of_several_users(pair: Pair, secured: Secured) -> None:
     names = ("editor", "nobody", "stranger", "editor", "a wrong password", "admin", "reader", "nobody")
     exchanges = pair.converse(
         [
-            json_request("POST", f"{V2}/runs/log-metric", metric(run_id=run, key="shared", step=step), CREDENTIALS[name])
+            json_request(
+                "POST",
+                f"{V2}/runs/log-metric",
+                metric(run_id=run, key="shared", step=step),
+                CREDENTIALS[name],
+            )
             for step, name in enumerate(names * 3)
         ],
         "one connection",
@@ -187,9 +218,17 @@ def test_one_connection_of_several_users(pair: Pair, secured: Secured) -> None:
 
 
 def test_hosts_and_origins_are_checked(pair: Pair, secured: Secured) -> None:
-    odd = ({"Host": "foreign.example"}, {"Origin": "https://foreign.example"}, {"Origin": "http://localhost:3000"})
+    odd = (
+        {"Host": "foreign.example"},
+        {"Origin": "https://foreign.example"},
+        {"Origin": "http://localhost:3000"},
+    )
     exchanges = [
-        pair.ask(_request(*request, {**CREDENTIALS[who], **headers}), f"{request[0]} {request[1]}", f"{who} {headers}")
+        pair.ask(
+            _request(*request, {**CREDENTIALS[who], **headers}),
+            f"{request[0]} {request[1]}",
+            f"{who} {headers}",
+        )
         for who, headers, request in product(("nobody", "editor"), odd, requests(secured.run))
     ]
     _assert_alike(exchanges)
@@ -208,6 +247,8 @@ def test_below_a_static_prefix(secured: Secured, start: Callable[..., Pair]) -> 
 
 
 def test_no_route_answers_the_unknown(pair: Pair) -> None:
-    exchanges = [pair.ask(Request(route.method, absent(route)), str(route), "nobody") for route in upstream_routes()]
+    exchanges = [
+        pair.ask(Request(route.method, absent(route)), str(route), "nobody") for route in upstream_routes()
+    ]
     _assert_alike(exchanges)
     assert sum(each.status == 401 for each in exchanges) > 400

@@ -1,4 +1,4 @@
-"""How a body arrives: after its head, in pieces, in chunks. Every way of reading one is asked: lane, view, thread."""
+"""How a body arrives: after its head, in pieces, in chunks; asked of every way in which one is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from tests.parity.differences import ROUTES, unlisted
 from tests.parity.exchange import Exchange, Pair
-from tests.parity.test_log_metric import metric
+from tests.parity.odd_values import metric
+from tests.parity.templates import fill
 from tests.parity.writes import add_run, new_ids
 from tests.support.http import Request, json_request
 
@@ -19,7 +20,7 @@ BODIES: dict[str, dict[str, object]] = {
     "runs/log-metric": metric(),
     "runs/log-batch": {"run_id": "$run", "tags": [{"key": "long", "value": "v" * 5000}] * 20},
     "runs/set-tag": {"run_id": "$run", "key": "k", "value": "v"},
-    "runs/search": {"experiment_ids": ["0"]},
+    "runs/search": {"experiment_ids": ["0"], "filter": "attributes.run_id = '$run'"},
     "experiments/search": {"max_results": 1},
 }
 """The hot routes, one that Flask serves, and two that run in a thread."""
@@ -35,8 +36,7 @@ def run(write_pair: Pair) -> str:
 
 
 def _request(path: str, run: str, **headers: str) -> Request:
-    filled = {key: run if value == "$run" else value for key, value in BODIES[path].items()}
-    return json_request("POST", f"{API}/{path}", filled, headers)
+    return json_request("POST", f"{API}/{path}", fill(BODIES[path], {"run": run}), headers)
 
 
 def _alike(exchange: Exchange) -> None:

@@ -1,6 +1,7 @@
 """``POST runs/log-batch``: bodies good and odd, put to both servers; answers and rows are compared.
 
-One difference is meant: what upstream refuses half way leaves nothing in our database, and half of it in upstream's.
+One difference is meant: what upstream refuses half way leaves nothing in our database, and half of it in
+upstream's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ from itertools import permutations
 import pytest
 
 from tests.parity.exchange import Pair
-from tests.parity.test_log_metric import BIG, KEYS, LITERALS, NOW, NUMBERS, POINTS, RUNS, SPECIAL, TEXTS, VALUES
+from tests.parity.odd_values import (
+    BIG,
+    KEYS,
+    LITERALS,
+    NOW,
+    NUMBERS,
+    POINTS,
+    RUNS,
+    SPECIAL,
+    TEXTS,
+    VALUES,
+)
 from tests.parity.writes import JSON, Case, check
 
 
@@ -75,7 +87,14 @@ PAIR_VALUES: Mapping[str, object] = {
     "6000 letters of two bytes": "é" * 6000,
 }
 
-SECTIONS: Mapping[str, object] = {"missing": ..., "null": None, "empty": [], "an object": {"key": "a"}, "a text": "x", "a text in a list": ["x"]}
+SECTIONS: Mapping[str, object] = {
+    "missing": ...,
+    "null": None,
+    "empty": [],
+    "an object": {"key": "a"},
+    "a text": "x",
+    "a text in a list": ["x"],
+}
 
 MANY_METRICS = [point(f"m{number}", step=number) for number in range(1000)]
 MANY_PAIRS = [pair(f"k{number}", f"v{number}") for number in range(100)]
@@ -90,57 +109,97 @@ LIMITS = [
     Case("limit: 101 tags", (batch(tags=[*MANY_PAIRS, pair()]),)),
     Case("limit: 1000 in all", (batch(metrics=MANY_METRICS[:800], params=MANY_PAIRS, tags=MANY_PAIRS),)),
     Case("limit: 1001 in all", (batch(metrics=MANY_METRICS[:801], params=MANY_PAIRS, tags=MANY_PAIRS),)),
-    Case("limit: more than a megabyte", (batch(tags=[pair(f"t{n}", "v" * 5000) for n in range(100)], extra="x" * 600_000),)),
+    Case(
+        "limit: more than a megabyte",
+        (batch(tags=[pair(f"t{n}", "v" * 5000) for n in range(100)], extra="x" * 600_000),),
+    ),
 ]
 
 ORDERS = [
     *(
-        Case(f"order in one batch: {', '.join(names)}", (batch(metrics=[point(**POINTS[name]) for name in names]),))
+        Case(
+            f"order in one batch: {', '.join(names)}",
+            (batch(metrics=[point(**POINTS[name]) for name in names]),),
+        )
         for names in permutations(POINTS, 3)
     ),
     *(
-        Case(f"order at one time: {', '.join(names)}", (batch(metrics=[point(**SPECIAL[name]) for name in names]),))
+        Case(
+            f"order at one time: {', '.join(names)}",
+            (batch(metrics=[point(**SPECIAL[name]) for name in names]),),
+        )
         for names in permutations(SPECIAL, 2)
     ),
     Case(
         "order over two batches",
         (
             batch(metrics=[point("a", step=5), point("b", step=1), point("c", step=3)]),
-            batch(metrics=[point("c", step=2), point("a", step=6), point("d"), point("b", step=1, value=0.75)]),
+            batch(
+                metrics=[point("c", step=2), point("a", step=6), point("d"), point("b", step=1, value=0.75)]
+            ),
         ),
     ),
 ]
 
 REPEATS = [
     Case("repeat: the whole batch", (full(), full())),
-    Case("repeat: one of three metrics", (full(), full(metrics=[point("a"), point("c"), point("b", step=3)]))),
+    Case(
+        "repeat: one of three metrics", (full(), full(metrics=[point("a"), point("c"), point("b", step=3)]))
+    ),
     Case("repeat: a metric in one batch", (batch(metrics=[point(), point()]),)),
     Case("repeat: NaN in one batch", (batch(metrics=[point(value="NaN"), point(value="NaN")]),)),
-    Case("repeat: NaN over two batches", (batch(metrics=[point(value="NaN")]), batch(metrics=[point(value="NaN")]))),
+    Case(
+        "repeat: NaN over two batches",
+        (batch(metrics=[point(value="NaN")]), batch(metrics=[point(value="NaN")])),
+    ),
     Case("repeat: zeros of both signs", (batch(metrics=[point(value=0.0), point(value=-0.0)]),)),
     Case("repeat: an integer and a double", (batch(metrics=[point(value=1), point(value=1.0)]),)),
-    Case("repeat: infinity and the largest double", (batch(metrics=[point(value="Infinity"), point(value=1e400)]),)),
+    Case(
+        "repeat: infinity and the largest double",
+        (batch(metrics=[point(value="Infinity"), point(value=1e400)]),),
+    ),
     Case("repeat: a param with the same value", (batch(params=[pair()]), batch(params=[pair()]))),
     Case("repeat: a param with another value", (batch(params=[pair()]), full(params=[pair(value="w")]))),
-    Case("repeat: two params, one with another value", (batch(params=[pair("a"), pair("b")]), full(params=[pair("a"), pair("b", "w")]))),
-    Case("repeat: a param that ends in a space", (batch(params=[pair(value="v")]), batch(params=[pair(value="v ")]))),
+    Case(
+        "repeat: two params, one with another value",
+        (batch(params=[pair("a"), pair("b")]), full(params=[pair("a"), pair("b", "w")])),
+    ),
+    Case(
+        "repeat: a param that ends in a space",
+        (batch(params=[pair(value="v")]), batch(params=[pair(value="v ")])),
+    ),
     Case("repeat: a param in one batch, same value", (full(params=[pair("p"), pair("p")]),)),
     Case("repeat: a param in one batch, other value", (full(params=[pair("p"), pair("p", "w")]),)),
-    Case("repeat: a long param", (batch(params=[pair(value="v" * 6001)]), batch(params=[pair(value="v" * 6002)]))),
+    Case(
+        "repeat: a long param",
+        (batch(params=[pair(value="v" * 6001)]), batch(params=[pair(value="v" * 6002)])),
+    ),
     Case("repeat: an empty param", (batch(params=[pair(value="")]), batch(params=[pair(value=...)]))),
-    Case("repeat: keys that differ in case", (batch(params=[pair("a"), pair("A", "w")], tags=[pair("a"), pair("A", "w")]),)),
+    Case(
+        "repeat: keys that differ in case",
+        (batch(params=[pair("a"), pair("A", "w")], tags=[pair("a"), pair("A", "w")]),),
+    ),
     Case("repeat: a tag with another value", (batch(tags=[pair()]), batch(tags=[pair(value="w")]))),
     Case("repeat: a tag with the same value", (batch(tags=[pair()]), batch(tags=[pair()]))),
     Case("repeat: a tag in one batch", (batch(tags=[pair(), pair(value="w")]),)),
     Case("repeat: a tag in one batch, back again", (batch(tags=[pair(), pair(value="w"), pair()]),)),
-    Case("repeat: tags, old and new", (batch(tags=[pair("a"), pair("b")]), batch(tags=[pair("b", "w"), pair("c")]))),
+    Case(
+        "repeat: tags, old and new",
+        (batch(tags=[pair("a"), pair("b")]), batch(tags=[pair("b", "w"), pair("c")])),
+    ),
 ]
 
 HALVES = [
     Case("half: params, then a metric of an unknown model", (full(metrics=[point(model_id="absent")]),)),
     Case("half: metrics, then a tag that the database refuses", (full(tags=[pair("t", "a\0b")]),)),
-    Case("half: params, then a metric that the database refuses", (full(metrics=[point("a", timestamp=BIG - 1, step=-BIG)]),)),
-    Case("half: a changed param beside metrics and tags", (batch(params=[pair()]), full(params=[pair("n"), pair(value="w")]))),
+    Case(
+        "half: params, then a metric that the database refuses",
+        (full(metrics=[point("a", timestamp=BIG - 1, step=-BIG)]),),
+    ),
+    Case(
+        "half: a changed param beside metrics and tags",
+        (batch(params=[pair()]), full(params=[pair("n"), pair(value="w")])),
+    ),
 ]
 
 NAMES = [
@@ -156,12 +215,20 @@ NAMES = [
 
 MODELS = [
     Case("model", (full(metrics=[point("a", model_id="$model"), point("b")]),)),
-    Case("model of every metric", (full(metrics=[point("a", model_id="$model"), point("b", model_id="$model")]),)),
-    Case("model with a data set", (batch(metrics=[point(model_id="$model", dataset_name="d", dataset_digest="x")]),)),
+    Case(
+        "model of every metric",
+        (full(metrics=[point("a", model_id="$model"), point("b", model_id="$model")]),),
+    ),
+    Case(
+        "model with a data set",
+        (batch(metrics=[point(model_id="$model", dataset_name="d", dataset_digest="x")]),),
+    ),
     Case("model and the run's id", (batch(metrics=[point(model_id="$model", run_id="$run")]),)),
     Case("model and another run's id", (batch(metrics=[point(model_id="$model", run_id="$other")]),)),
     Case("model twice", (full(metrics=[point(model_id="$model")]), full(metrics=[point(model_id="$model")]))),
-    Case("model, the same metric twice", (full(metrics=[point(model_id="$model"), point(model_id="$model")]),)),
+    Case(
+        "model, the same metric twice", (full(metrics=[point(model_id="$model"), point(model_id="$model")]),)
+    ),
     Case("model, once with and once without", (full(metrics=[point(model_id="$model"), point()]),)),
     Case("model and NaN", (full(metrics=[point(model_id="$model", value="NaN")]),)),
     Case("data set without a model", (batch(metrics=[point(dataset_name="d", dataset_digest="x")]),)),
@@ -183,9 +250,14 @@ FORMS = [
     Case("an unknown field of a param", (full(params=[pair(extra=1)]),)),
     Case("a null field of a metric", (full(metrics=[point(model_id=None, dataset_name=None)]),)),
     Case("a bad value, then good metrics", (full(metrics=[point("a"), point("b", value="x"), point("c")]),)),
-    Case("a bad value before the run", ('{"metrics": [{"key": "a", "value": "x", "timestamp": 1}], "run_id": "$run"}',)),
+    Case(
+        "a bad value before the run",
+        ('{"metrics": [{"key": "a", "value": "x", "timestamp": 1}], "run_id": "$run"}',),
+    ),
     Case("a number in a text", (full(metrics=[point(value="1.5", timestamp=str(NOW), step="3")]),)),
-    Case("a key of a metric in a path, then a bad param", (full(metrics=[point("../a")], params=[pair("a$")]),)),
+    Case(
+        "a key of a metric in a path, then a bad param", (full(metrics=[point("../a")], params=[pair("a$")]),)
+    ),
     Case("a bad param, then a bad tag", (full(params=[pair("a$")], tags=[pair("b$")]),)),
     Case("a deleted run", (full(),), run="deleted"),
     Case("an absent run", (full(),), run="absent"),

@@ -1,4 +1,4 @@
-"""Every route of upstream's, asked of both servers: an empty request, a plausible one, and from other origins."""
+"""Every route of upstream's, asked of both servers: empty, plausible, and from other origins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ PLAUSIBLE = "plausible, no origin"
 Named = tuple[str, Request]
 
 
-def _from_origins(request: Request, case: str, origins: Mapping[str, Mapping[str, str]] = ORIGINS) -> Iterator[Named]:
+def _from_origins(
+    request: Request, case: str, origins: Mapping[str, Mapping[str, str]] = ORIGINS
+) -> Iterator[Named]:
     for origin, header in origins.items():
         yield f"{case}, {origin}", replace(request, headers={**request.headers, **HOST, **header})
 
@@ -70,7 +72,10 @@ def other_methods(routes: list[Route]) -> Iterator[tuple[Route, Named]]:
         if number % 10 == 0:
             route = Route(rule, "OPTIONS")
             yield route, ("options", Request("OPTIONS", absent(route), HOST))
-            wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+            wanted = {
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "content-type",
+            }
             for exchange in _from_origins(Request("OPTIONS", absent(route), wanted), "preflight"):
                 yield route, exchange
 
@@ -110,7 +115,7 @@ def requests(routes: list[Route], state: State) -> Iterator[tuple[str, str, Requ
 
 
 def _names_no_program(row: Row) -> bool:
-    """A run that the server itself starts (issues/invoke does) is tagged with its program and where that lies."""
+    """Tell a row from the tags by which a run that the server starts names the server's own program."""
     return not str(row[0]).startswith("mlflow.source.")
 
 
@@ -118,7 +123,9 @@ def _names_no_program(row: Row) -> bool:
 def comparison(state: State, routes: list[Route], both_servers: PairStarter) -> Comparison:
     """Everything asked of both servers."""
     with both_servers(state, "--cors-allowed-origins", ALLOWED) as pair:
-        exchanges = {(route, case): pair.ask(request, route, case) for route, case, request in requests(routes, state)}
+        exchanges = {
+            (route, case): pair.ask(request, route, case) for route, case, request in requests(routes, state)
+        }
         stored = [
             {
                 table: Counter(map(pair.alike.canonical, filter(_names_no_program, found)))
@@ -129,10 +136,14 @@ def comparison(state: State, routes: list[Route], both_servers: PairStarter) -> 
     return Comparison(exchanges, stored)
 
 
-def test_every_route_is_asked(comparison: Comparison, routes: list[Route], state: State, summary: list[str]) -> None:
+def test_every_route_is_asked(
+    comparison: Comparison, routes: list[Route], state: State, summary: list[str]
+) -> None:
     asked = {str(route) for route in routes}
     found = comparison.findings
-    statuses = {route: each.status for (route, case), each in comparison.exchanges.items() if case == PLAUSIBLE}
+    statuses = {
+        route: each.status for (route, case), each in comparison.exchanges.items() if case == PLAUSIBLE
+    }
     assert statuses.keys() == asked
     worked = sum(200 <= status < 300 for status in statuses.values())
     differing = {finding.route for finding in found if finding.aspect not in CROSS_ORIGIN}
@@ -157,7 +168,10 @@ def test_every_listed_difference_is_seen(comparison: Comparison) -> None:
 def test_rows_alike(comparison: Comparison) -> None:
     upstream, ours = comparison.stored
     differing = {
-        table: {"only upstream": list(upstream[table] - ours[table]), "only ours": list(ours[table] - upstream[table])}
+        table: {
+            "only upstream": list(upstream[table] - ours[table]),
+            "only ours": list(ours[table] - upstream[table]),
+        }
         for table in upstream
         if upstream[table] != ours[table]
     }

@@ -1,4 +1,4 @@
-"""The security options and the static prefix: from flags, environment and ``--env-file``, each as upstream's flags."""
+"""Security options and static prefix, from flags, environment and ``--env-file``: as upstream's flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.parity.conftest import State, serve
 from tests.parity.correspondence import Correspondence
 from tests.parity.differences import ROUTES, unlisted
 from tests.parity.exchange import Pair, Server
-from tests.parity.test_log_metric import metric
+from tests.parity.odd_values import metric
 from tests.parity.writes import add_run, new_ids
 from tests.support.databases import SqliteDatabases
 from tests.support.http import Request, json_request
@@ -56,7 +56,9 @@ CONFIGURATIONS = (
             "MLFLOW_SERVER_X_FRAME_OPTIONS": "NONE",
         },
     ),
-    Options("disabled", ("--disable-security-middleware",), {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true"}),
+    Options(
+        "disabled", ("--disable-security-middleware",), {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true"}
+    ),
 )
 
 HOSTS = (
@@ -174,7 +176,10 @@ def test_origins(pair: Pair, options: Options, state: State) -> None:
 
 def test_paths_outside_the_prefix(pair: Pair, options: Options, state: State) -> None:
     cases = (
-        (f"below {prefix!r}", Request(each.method, each.path, {**each.headers, "Host": "localhost:5000"}, each.body))
+        (
+            f"below {prefix!r}",
+            Request(each.method, each.path, {**each.headers, "Host": "localhost:5000"}, each.body),
+        )
         for prefix in ("", "/tracking", "/other", "/tracking/tracking")
         for each in requests(prefix, state.ids[0]["run"])
     )

@@ -1,4 +1,4 @@
-"""Workspaces: tenants that share a connection, or a moment, see and write their own only, as with upstream."""
+"""Workspaces: tenants that share a connection, or a moment, reach their own only, as with upstream."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from tests.parity.conftest import SERVER_ENV, PairStarter, State
 from tests.parity.differences import ROUTES, WORKSPACES, unlisted, unseen
 from tests.parity.exchange import Exchange, Finding, Pair
-from tests.parity.seed import START_MS
-from tests.parity.test_log_metric import metric
+from tests.parity.odd_values import metric
+from tests.parity.templates import START_MS
 from tests.parity.writes import add_run, new_ids, stored
 from tests.support.databases import Databases
 from tests.support.http import Connection, Request, json_request
@@ -76,12 +76,19 @@ def requests_of(workspace: str | None, ids: dict[str, str], number: int) -> Iter
     point = metric(run_id=run, key=f"m{number}", step=number)
     yield json_request("POST", f"{V2}/runs/log-metric", point, header)
     yield json_request("POST", f"{AJAX}/runs/log-metric", {**point, "step": -number}, header)
-    batch = {"run_id": run, "params": [{"key": f"p{number}", "value": "1"}], "tags": [{"key": "t", "value": f"{number}"}]}
+    batch = {
+        "run_id": run,
+        "params": [{"key": f"p{number}", "value": "1"}],
+        "tags": [{"key": "t", "value": f"{number}"}],
+    }
     yield json_request("POST", f"{V2}/runs/log-batch", batch, header)
-    yield json_request("POST", f"{V2}/runs/set-tag", {"run_id": run, "key": f"s{number}", "value": "1"}, header)
+    yield json_request(
+        "POST", f"{V2}/runs/set-tag", {"run_id": run, "key": f"s{number}", "value": "1"}, header
+    )
     yield Request("GET", f"{V2}/runs/get?run_id={run}", header)
     yield Request("GET", f"{V2}/metrics/get-history?run_id={run}&metric_key=m{number}", header)
-    yield json_request("POST", f"{V2}/runs/search", {"experiment_ids": [ids["experiment_id"]]}, header)
+    search = {"experiment_ids": [ids["experiment_id"]], "filter": f"attributes.run_id = '{run}'"}
+    yield json_request("POST", f"{V2}/runs/search", search, header)
     yield json_request("POST", f"{V2}/experiments/search", {"max_results": 10}, header)
 
 
@@ -96,12 +103,15 @@ def _assert_alike(exchanges: list[Exchange]) -> None:
 
 def _assert_rows_alike(pair: Pair) -> None:
     upstream, ours = (
-        {table: sorted(map(pair.alike.canonical, found)) for table, found in all_rows(uri).items()} for uri in pair.uris
+        {table: sorted(map(pair.alike.canonical, found)) for table, found in all_rows(uri).items()}
+        for uri in pair.uris
     )
     assert upstream == ours
 
 
-def test_tenants_that_share_a_connection(pair: Pair, tenants: tuple[State, dict[str, dict[str, str]]]) -> None:
+def test_tenants_that_share_a_connection(
+    pair: Pair, tenants: tuple[State, dict[str, dict[str, str]]]
+) -> None:
     ids = tenants[1]
     combinations = list(product((None, *TENANTS, "absent", "", "not a name!"), ids))
     requests = [
@@ -117,7 +127,9 @@ def test_tenants_that_share_a_connection(pair: Pair, tenants: tuple[State, dict[
     assert {200, 404} <= statuses
 
 
-def test_tenants_that_write_at_the_same_time(pair: Pair, tenants: tuple[State, dict[str, dict[str, str]]]) -> None:
+def test_tenants_that_write_at_the_same_time(
+    pair: Pair, tenants: tuple[State, dict[str, dict[str, str]]]
+) -> None:
     ids = tenants[1]
 
     def write(number: int) -> list[Exchange]:

@@ -1,4 +1,4 @@
-"""What a write case is, and how it is put to both servers: its answers and the rows of its run are compared."""
+"""What a write case is, and how it is put to both servers: answers and rows of its run are compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sqlalchemy
 
 from tests.parity.differences import ROUTES, unlisted
 from tests.parity.exchange import Exchange, Pair
-from tests.parity.seed import START_MS
+from tests.parity.templates import START_MS
 from tests.support.http import Request
 from tests.support.rows import engine, rows
 
@@ -37,9 +37,9 @@ Stored = dict[str, Counter[tuple[str, ...]]]
 class Case:
     """Requests to one route about one run, in order.
 
-    A body is JSON if it is a mapping, else it is sent as it stands. In both, ``$run`` stands for the case's run,
-    ``$model`` for a logged model, ``$other`` for another active run. ``run`` is the state of the run: ``active``,
-    ``deleted`` or ``absent``.
+    A body is JSON if it is a mapping, else it is sent as it stands. In both, ``$run`` stands for the case's
+    run, ``$model`` for a logged model, ``$other`` for another active run. ``run`` is the state of the run:
+    ``active``, ``deleted`` or ``absent``.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Put:
-    """What became of one request: the answers, and the run's rows in our database beside what they should be."""
+    """What became of one request: the answers, and the run's rows beside what they should be."""
 
     exchange: Exchange
     expected: Stored
@@ -127,11 +127,11 @@ def stored(uri: str, run: str) -> Stored:
 
 
 def put(pair: Pair, path: str, case: Case, atomic: bool = False) -> Iterator[Put]:
-    """Make the case's run in both databases, send its requests to both servers, and yield what became of each.
+    """Make the case's run, send its requests to both servers, and yield what became of each.
 
-    ``path`` is the route below ``/api/2.0/mlflow`` and ``/ajax-api/2.0/mlflow``; each prefix gets a run of its own.
-    ``atomic`` says that a request which upstream refuses has to leave nothing in our database, whatever it left in
-    upstream's.
+    ``path`` is the route below ``/api/2.0/mlflow`` and ``/ajax-api/2.0/mlflow``; each prefix has its own run.
+    ``atomic`` says that a request which upstream refuses has to leave nothing in our database, whatever it
+    left in upstream's.
     """
     for prefix in ("/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/"):
         ids = new_ids()
@@ -140,7 +140,9 @@ def put(pair: Pair, path: str, case: Case, atomic: bool = False) -> Iterator[Put
         before = [stored(uri, ids["run"]) for uri in pair.uris]
         for body in case.bodies:
             headers = {"Content-Type": case.content_type} if case.content_type else {}
-            request = Request("POST", f"{prefix}{path}{case.query}", {**headers, **case.headers}, _fill(body, ids))
+            request = Request(
+                "POST", f"{prefix}{path}{case.query}", {**headers, **case.headers}, _fill(body, ids)
+            )
             exchange = pair.ask(request, f"{prefix}{path}", case.name)
             after = [stored(uri, ids["run"]) for uri in pair.uris]
             refused = exchange.status != 200

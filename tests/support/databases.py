@@ -26,11 +26,13 @@ class Databases(Protocol):
         """Return the URI of a new database with the contents of ``uri``, which nothing has open."""
 
 
-INITIALISE = "import sys; from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as S; S(*sys.argv[1:])"
+INITIALISE = (
+    "import sys; from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as S; S(*sys.argv[1:])"
+)
 
 
 def initialise(uri: str) -> None:
-    """Create MLflow's tables and experiment 0 in ``uri``, in a process of its own, so that no connection stays."""
+    """Create MLflow's tables and experiment 0 in ``uri``, by a process that leaves no connection behind."""
     command = [sys.executable, "-c", INITIALISE, uri, "mlflow-artifacts:/"]
     subprocess.run(command, env=clean_environment(), check=True, capture_output=True, timeout=120)
 

@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import final
 
 TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request; ``path`` includes the query. Host and Content-Length are written where it does not set them."""
+    """One request; ``path`` includes the query. Host and Content-Length are added where it has none."""
 
     method: str
     path: str
@@ -47,6 +48,7 @@ def json_request(method: str, path: str, body: object, headers: Mapping[str, str
     return Request(method, path, head, json.dumps(body).encode())
 
 
+@final
 class Connection:
     """One keep-alive connection to a server of this machine; opened again when the server has closed it."""
 
@@ -58,7 +60,8 @@ class Connection:
     def send(self, request: Request, pieces: Callable[[], Iterable[bytes]] | None = None) -> Answer:
         """Send ``request`` and return its answer; the connection stays open if the server keeps it.
 
-        ``pieces`` yields the body as it is to go out, each piece when it comes; without it, the body follows its head.
+        ``pieces`` yields the body as it is to go out, each piece when it comes; without it, the body follows
+        its head.
         """
         self.opened += self._http.sock is None
         given = {name.lower() for name in request.headers}

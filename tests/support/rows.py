@@ -25,14 +25,16 @@ def tables(uri: str) -> list[str]:
 def rows(uri: str, conditions: Mapping[str, str], **values: object) -> dict[str, list[Row]]:
     """Return rows by table, in no particular order, each value as the driver gives it.
 
-    ``conditions`` has for each table the SQL that selects its rows, or ``true``; ``values`` are bound to their
-    ``:name`` parameters.
+    ``conditions`` has for each table the SQL that selects its rows, or ``true``; ``values`` are bound to
+    their ``:name`` parameters.
     """
     with engine(uri).connect() as connection:
         return {
             table: [
                 tuple(row)
-                for row in connection.execute(sqlalchemy.text(f"SELECT * FROM {table} WHERE {condition}"), values)
+                for row in connection.execute(
+                    sqlalchemy.text(f"SELECT * FROM {table} WHERE {condition}"), values
+                )
             ]
             for table, condition in conditions.items()
         }

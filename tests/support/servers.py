@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import TracebackType
+from typing import final
 
 from tests.support.processes import RunningServer, clean_environment, free_port, start_server
 
@@ -24,6 +25,7 @@ def ours_command() -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name("mlflow-accel")),)
 
 
+@final
 class ServerFactory:
     """Starts servers of one kind and stops them all when it is closed."""
 
@@ -34,7 +36,11 @@ class ServerFactory:
         self._running = ExitStack()
 
     def __call__(
-        self, *options: str, env: Mapping[str, str] | None = None, env_file: Path | None = None, prefix: str = ""
+        self,
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        env_file: Path | None = None,
+        prefix: str = "",
     ) -> RunningServer:
         """Start a server with one worker and ``options``; return it when it is ready.
 
