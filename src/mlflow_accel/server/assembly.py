@@ -31,7 +31,7 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
     app_name = started.params["app_name"]
     application = _plugin(app_name) if app_name else _upstream_app()
-    from mlflow_accel.server import fast_lane, heavy, unserved, warmup
+    from mlflow_accel.server import fast_lane, unserved, warmup
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app = _upstream_app()
@@ -39,7 +39,6 @@ def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
     patching.apply_routes(app)
     if runtime.is_arbiter():
         warmup.run(app)
-    heavy.install(app)
     behind = _with_retry_after(application)
     if reason := lane_objection():
         _logger.info("Hot requests go through Flask: %s.", reason)

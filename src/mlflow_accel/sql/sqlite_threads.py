@@ -49,9 +49,9 @@ def use_threads() -> bool:
 def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     """Call ``function`` in the thread pool, and wait for it without stopping other requests.
 
-    Whoever runs in a native thread already stops nobody, and calls it there.
+    It must take no lock that a greenlet takes: gevent's locks can lose a wake-up from another thread.
     """
-    if _pool is None or get_hub() is not _pool.hub:
+    if _pool is None:
         return function(*arguments)
     result, error = _pool.apply(caught, (function, arguments))
     if error is not None:
