@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from tests.parity.correspondence import Correspondence
 from tests.support.http import Answer, Connection, Request, send
@@ -94,8 +95,23 @@ Aspect = tuple[str, object, object]
 """In what two answers differ: its name, upstream's value and ours."""
 
 
+def _by_key(value: Any) -> Any:
+    """Return ``value`` with each list of keyed objects in the order of its keys.
+
+    Upstream reads a run's metrics, params and tags without an ORDER BY: PostgreSQL returns them as they happen to lie.
+    """
+    if isinstance(value, dict):
+        return {name: _by_key(item) for name, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    items = [_by_key(item) for item in value]
+    keyed = items and all(isinstance(item, dict) and isinstance(item.get("key"), str) for item in items)
+    # Stable: a history, whose items share one key, stays as it is.
+    return sorted(items, key=lambda item: item["key"]) if keyed else items
+
+
 def _bodies(upstream: Answer, ours: Answer, alike: Correspondence) -> list[Aspect]:
-    parsed = _json(upstream), _json(ours)
+    parsed = _by_key(_json(upstream)), _by_key(_json(ours))
     if parsed[0] is ... or parsed[1] is ...:
         left, right = upstream.body.decode("latin-1"), ours.body.decode("latin-1")
         return [] if alike.texts_alike(left, right) else [("body", left, right)]

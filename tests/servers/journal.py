@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import math
 import tempfile
@@ -14,9 +13,10 @@ from typing import Any
 
 import mlflow
 import numpy as np
-import requests
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
+from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID
+from mlflow.tracking import fluent
 from sklearn.linear_model import LogisticRegression
 
 from tests.support.processes import RunningServer
@@ -32,16 +32,16 @@ Snapshot = dict[str, Any]
 
 @contextmanager
 def client_of(server: RunningServer) -> Iterator[MlflowClient]:
-    """Point the mlflow client of this process to ``server``; afterwards its connections are closed."""
+    """Point the mlflow client of this process to ``server``; afterwards only its connections stay."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"http://127.0.0.1:{server.port}")
     try:
         yield MlflowClient()
     finally:
         mlflow.set_tracking_uri(before)
-        # The client keeps its connections until its process ends, and ours waits for those before it stops.
-        for session in [found for found in gc.get_objects() if isinstance(found, requests.Session)]:
-            session.close()
+        # Set by set_experiment, for the whole process.
+        fluent._active_experiment_id = None
+        MLFLOW_EXPERIMENT_ID.unset()
 
 
 TRAINING_WARNINGS = (

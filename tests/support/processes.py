@@ -15,7 +15,7 @@ from pathlib import Path
 import mlflow_accel
 
 READY_SECONDS = 90.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 90.0
 POLL_SECONDS = 0.05
 SOON_SECONDS = 30.0
 
