@@ -6,15 +6,14 @@ counting costs an addition and anyone can read the sums of a running server.
 
 from __future__ import annotations
 
+import json
 import mmap
 from pathlib import Path
-
-ENDPOINTS = ("log_metric", "log_batch")
-"""The endpoints that have a fast path."""
 
 OUTCOMES = (
     "fast",  # answered by the compiled path
     "body",  # a body that is not fully understood: unknown field, other type, odd number, bad JSON
+    "query",  # a query string that is not fully understood
     "key",  # a key, value or length outside what is known to be stored as it is
     "run",  # a run that is missing, deleted, or another workspace's
     "conflict",  # a parameter that was logged before with another value
@@ -24,38 +23,51 @@ OUTCOMES = (
 )
 """``fast``, or why a request was left to upstream's code. A decline is counted once, where it is decided."""
 
-_INDEX = {(endpoint, outcome): i for i, (endpoint, outcome) in enumerate((e, o) for e in ENDPOINTS for o in OUTCOMES)}
-_SIZE = 8 * len(_INDEX)
+_COLUMN = {outcome: i for i, outcome in enumerate(OUTCOMES)}
+_ROW_SIZE = 8 * len(OUTCOMES)
 
-_cells: memoryview = memoryview(bytearray(_SIZE)).cast("Q")
+_rows: dict[str, memoryview] = {}
+"""Per endpoint, its counters in the order of ``OUTCOMES``."""
+
+
+def declare(endpoint: str) -> None:
+    """Count requests of ``endpoint`` from now on; called before any worker attaches."""
+    _rows.setdefault(endpoint, memoryview(bytearray(_ROW_SIZE)).cast("Q"))
 
 
 def count(endpoint: str, outcome: str) -> None:
     """Add one to a counter of this process."""
-    _cells[_INDEX[endpoint, outcome]] += 1
+    _rows[endpoint][_COLUMN[outcome]] += 1
 
 
 def attach(path: Path) -> None:
     """Keep this process's counters in ``path`` from now on, starting at zero."""
-    global _cells
-    with path.open("w+b") as file:
-        file.truncate(_SIZE)
-        _cells = memoryview(mmap.mmap(file.fileno(), _SIZE)).cast("Q")
+    names = json.dumps(list(_rows)).encode() + b"\n"
+    header = names.rjust(-len(names) // 8 * -8)
+    path.write_bytes(header + bytes(_ROW_SIZE * len(_rows)))
+    with path.open("r+b") as file:
+        cells = memoryview(mmap.mmap(file.fileno(), 0))[len(header) :].cast("Q")
+    for i, endpoint in enumerate(_rows):
+        _rows[endpoint] = cells[i * len(OUTCOMES) : (i + 1) * len(OUTCOMES)]
 
 
 def total(paths: list[Path]) -> dict[str, dict[str, int]]:
     """Return the sums over counter files: ``{endpoint: {outcome: requests}}``, zeros left out."""
-    sums = dict.fromkeys(_INDEX, 0)
+    sums: dict[str, dict[str, int]] = {}
     for path in paths:
-        content = path.read_bytes()
-        if len(content) != _SIZE:  # a worker that is attaching just now
+        header, newline, content = path.read_bytes().partition(b"\n")
+        endpoints = json.loads(header) if newline else []
+        if len(content) != _ROW_SIZE * len(endpoints):  # a worker that is attaching just now
             continue
-        cells = memoryview(content).cast("Q")
-        for pair, i in _INDEX.items():
-            sums[pair] += cells[i]
-    return {e: {o: sums[e, o] for o in OUTCOMES if sums[e, o]} for e in ENDPOINTS}
+        cells = iter(memoryview(content).cast("Q"))
+        for endpoint in endpoints:
+            found = sums.setdefault(endpoint, {})
+            for outcome, number in zip(OUTCOMES, cells):
+                if number:
+                    found[outcome] = found.get(outcome, 0) + number
+    return sums
 
 
 def here() -> dict[str, dict[str, int]]:
     """Return this process's own counts, in the form of :func:`total`."""
-    return {e: {o: n for o in OUTCOMES if (n := _cells[_INDEX[e, o]])} for e in ENDPOINTS}
+    return {e: {o: n for o, n in zip(OUTCOMES, row, strict=True) if n} for e, row in _rows.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from mlflow.server import handlers
 
@@ -11,32 +13,48 @@ from mlflow_accel.server import views
 from tests.support.http import Request, json_request
 
 METRIC = {"key": "loss", "value": 0.5, "timestamp": 1_700_000_000_000, "step": 0}
-BODIES: dict[str, dict[str, Any]] = {
+
+WRITES: dict[str, dict[str, Any]] = {
     "_log_metric": METRIC,
     "_log_batch": {"metrics": [METRIC], "tags": [{"key": "team", "value": "tests"}]},
 }
+"""Flask endpoint to what is sent, apart from the run's id: as JSON, or with GET as the query."""
+
+READS: dict[str, dict[str, Any]] = {}
+"""The same for routes that change nothing: a user who may only read is answered."""
 
 ROUTES = [
     (path, method, handler.__name__)
     for path, handler, methods in handlers.get_endpoints()
     for method in methods
-    if handler.__name__ in views.HANDLERS
+    if handler.__name__ in views.ROUTES and method in views.ROUTES[handler.__name__].handlers
 ]
 """Path, method and Flask endpoint: those of the API and those of the web interface."""
 
 FAST = {
-    views.HANDLERS[endpoint][0]: {"fast": sum(name == endpoint for _, _, name in ROUTES)}
-    for endpoint in views.HANDLERS
+    views.ROUTES[endpoint].name: {"fast": number}
+    for endpoint, number in Counter(endpoint for _, _, endpoint in ROUTES).items()
 }
 """What the server counts when each route is asked once."""
 
 
-def requests(run_id: str, headers: Mapping[str, str] | None = None) -> list[Request]:
-    """Return one request for each route, all for the run ``run_id``."""
+def requests(
+    run_id: str, headers: Mapping[str, str] | None = None, *, reads: bool = True, writes: bool = True
+) -> list[Request]:
+    """Return one request for each route (or only for those that read, or that write), all for the run ``run_id``."""
+    wanted = (WRITES if writes else {}) | (READS if reads else {})
     return [
-        json_request(method, path, {"run_id": run_id, **BODIES[endpoint]}, headers)
+        _request(path, method, {"run_id": run_id, **wanted[endpoint]}, headers)
         for path, method, endpoint in ROUTES
+        if endpoint in wanted or endpoint not in WRITES | READS
     ]
+
+
+def _request(path: str, method: str, sent: dict[str, Any], headers: Mapping[str, str] | None) -> Request:
+    path = path.replace("<run_id>", sent["run_id"])
+    if method == "GET":
+        return Request("GET", f"{path}?{urlencode(sent, doseq=True)}", headers or {})
+    return json_request(method, path, sent, headers)
 
 
 def new_run(headers: Mapping[str, str] | None = None) -> Request:

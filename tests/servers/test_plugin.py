@@ -74,9 +74,11 @@ def checks_host_and_origin(server: RunningServer, headers: dict[str, str]) -> No
     """Ask each accelerated route as a page elsewhere would, with ``headers``: each refuses."""
     run_id = created(send(server.port, accelerated.new_run(headers)))
     counting = Counting(server)
-    for foreign in ({"Host": "elsewhere.example"}, {"Origin": "http://elsewhere.example"}):
-        answers = [send(server.port, request) for request in accelerated.requests(run_id, headers | foreign)]
-        assert {answer.status for answer in answers} == {403}
+    elsewhere = accelerated.requests(run_id, headers | {"Host": "elsewhere.example"})
+    foreign = accelerated.requests(run_id, headers | {"Origin": "http://elsewhere.example"})
+    # What is only got may be got from anywhere; whether the page then sees it is the browser's affair.
+    refused = elsewhere + [request for request in foreign if request.method != "GET"]
+    assert {send(server.port, request).status for request in refused} == {403}
     assert counting.counts() == {}
 
 
@@ -157,16 +159,20 @@ def guarded(
 
 
 @pytest.mark.parametrize(
-    ("headers", "status"),
-    [({}, 401), ({"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="}, 401), (basic("reader"), 403)],
+    ("headers", "status", "reads"),
+    [
+        ({}, 401, True),
+        ({"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="}, 401, True),
+        (basic("reader"), 403, False),
+    ],
     ids=["nobody", "a stranger", "a reader"],
 )
 def test_basic_auth_guards_every_accelerated_route(
-    guarded: RunningServer, headers: dict[str, str], status: int
+    guarded: RunningServer, headers: dict[str, str], status: int, reads: bool
 ) -> None:
     run_id = created(send(guarded.port, accelerated.new_run(basic("admin"))))
     counting = Counting(guarded)
-    refused = [send(guarded.port, request) for request in accelerated.requests(run_id, headers)]
+    refused = [send(guarded.port, request) for request in accelerated.requests(run_id, headers, reads=reads)]
     assert {answer.status for answer in refused} == {status}
     assert counting.counts() == {}
 

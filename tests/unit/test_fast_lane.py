@@ -29,7 +29,7 @@ def plain_app() -> Flask:
     security.init_security_middleware(app)
     app.before_request(workspace_helpers.workspace_before_request_handler)
     app.teardown_request(workspace_helpers.workspace_teardown_request_handler)
-    app.add_url_rule(PATH, "_log_metric", views.log_metric(handlers._log_metric), methods=["POST"])
+    app.add_url_rule(PATH, "_log_metric", views.fast(views.ROUTES["_log_metric"])(handlers._log_metric), methods=["POST"])
     return app
 
 

@@ -207,7 +207,8 @@ def test_counts_outlive_their_worker_and_wait_for_one_that_attaches() -> None:
     directory = runtime.directory(os.getpid())
     with subprocess.Popen(["true"]) as ended:
         pass
-    (directory / f"counters-{ended.pid}").write_bytes((1).to_bytes(8, sys.byteorder) * (counters._SIZE // 8))
+    row = (1).to_bytes(8, sys.byteorder) * len(counters.OUTCOMES)
+    (directory / f"counters-{ended.pid}").write_bytes(b' ["log_metric"]\n' + row)
     (directory / f"counters-{os.getpid()}").write_bytes(b"")
     assert runtime.workers(directory) == [os.getpid()]
     assert runtime.requests(directory)["log_metric"]["fast"] == 1

@@ -14,6 +14,7 @@ from msgspec.json import Decoder
 
 from mlflow_accel.counters import count
 from mlflow_accel.handlers.bodies import LogBatch, LogMetric
+from mlflow_accel.handlers.routes import Route
 from mlflow_accel.kernels.batch import columns
 
 _decode_metric: Final[Any] = Decoder(LogMetric).decode
@@ -52,3 +53,9 @@ def log_batch(body: bytes, store: Any) -> bytes | None:
         count("log_batch", "body")
         return None
     return _write("log_batch", columns(batch.run_id, batch.metrics, batch.params, batch.tags), store)
+
+
+ROUTES = (
+    Route("log_metric", "_log_metric", {"POST": log_metric}),
+    Route("log_batch", "_log_batch", {"POST": log_batch}),
+)

@@ -30,50 +30,64 @@ class FastLane:
 
     def __init__(self, app: Flask, behind: Application) -> None:
         self._behind = behind
+        # By method and path; where an argument is in the path, Flask's own rules find it.
         self._routes = {
-            rule.rule: (*views.HANDLERS[rule.endpoint], _headers(app, rule.rule))
+            (method, rule.rule): (views.ROUTES[rule.endpoint], *_headers(app, rule.rule, method))
             for rule in app.url_map.iter_rules()
-            if rule.endpoint in views.HANDLERS and not rule.arguments
+            if rule.endpoint in views.ROUTES and not rule.arguments
+            for method in views.ROUTES[rule.endpoint].handlers.keys() & (rule.methods or set())
         }
         allowed = security.get_allowed_hosts() if _checks_host(app) else ["*"]
         # Upstream's own function, asked once per Host; bounded, as clients choose the header.
         self._allows = lru_cache(maxsize=256)(lambda host: security_utils.is_allowed_host_header(allowed, host))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        route = self._routes.get(environ["PATH_INFO"])
-        if route is not None and self._takes(environ):
-            name, handler, headers = route
-            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        method = environ["REQUEST_METHOD"]
+        found = self._routes.get((method, environ["PATH_INFO"]))
+        if found is not None and self._takes(method, environ):
+            route, before, after = found
+            if method == "GET":
+                sent = environ["QUERY_STRING"].encode("latin-1")
+            else:
+                sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             try:
-                answer = views.ask(name, handler, body)
+                answer = route.ask(method, sent, views.store(), {})
             except MlflowException as ex:
                 environ[views.ERROR] = ex
             else:
                 if answer is not None:
-                    start_response("200 OK", list(headers))
-                    return (answer,)
+                    pieces = (answer,) if isinstance(answer, bytes) else answer
+                    start_response("200 OK", [*before, ("Content-Length", str(sum(map(len, pieces)))), *after])
+                    return pieces
                 environ[views.DECLINED] = True
-            environ["wsgi.input"] = io.BytesIO(body)
+            if method != "GET":
+                environ["wsgi.input"] = io.BytesIO(sent)
         return self._behind(environ, start_response)
 
-    def _takes(self, environ: Environ) -> bool:
+    def _takes(self, method: str, environ: Environ) -> bool:
+        if (
+            "HTTP_ORIGIN" in environ
+            or environ.get("SCRIPT_NAME")
+            or "HTTP_X_MLFLOW_WORKSPACE" in environ
+            or not self._allows(environ.get("HTTP_HOST", ""))
+        ):
+            return False
+        if method == "GET":
+            return True
         return (
-            environ["REQUEST_METHOD"] == "POST"
-            and "HTTP_ORIGIN" not in environ
-            and not environ["QUERY_STRING"]
-            and not environ.get("SCRIPT_NAME")
-            and "HTTP_X_MLFLOW_WORKSPACE" not in environ
+            not environ["QUERY_STRING"]
             and environ.get("CONTENT_LENGTH", "").isdecimal()
-            and views.is_plain_json(environ.get("CONTENT_TYPE", ""))
-            and self._allows(environ.get("HTTP_HOST", ""))
+            and (method not in views.CHECKED or views.is_plain_json(environ.get("CONTENT_TYPE", "")))
         )
 
 
-def _headers(app: Flask, path: str) -> list[tuple[str, str]]:
-    """Return the headers that a hot answer gets from Flask and its hooks."""
-    with app.test_request_context(path, method="POST") as context:
+def _headers(app: Flask, path: str, method: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the headers that a hot answer gets from Flask and its hooks, before and after its length."""
+    with app.test_request_context(path, method=method) as context:
         response = app.process_response(Response(b"{}", mimetype="application/json"))
-        return response.get_wsgi_headers(context.request.environ).to_wsgi_list()
+        headers = response.get_wsgi_headers(context.request.environ).to_wsgi_list()
+    length = headers.index(("Content-Length", "2"))
+    return headers[:length], headers[length + 1 :]
 
 
 def _checks_host(app: Flask) -> bool:

@@ -17,16 +17,16 @@ from mlflow.server.constants import ARTIFACTS_ONLY_ENV_VAR
 
 from mlflow_accel import counters
 from mlflow_accel.handlers import metrics
+from mlflow_accel.handlers.routes import Route
 from mlflow_accel.store.accelerated import AcceleratedTracking
 
-Handler = Callable[[bytes, AcceleratedTracking], "bytes | None"]
 View = Callable[..., Any]
 
-HANDLERS: dict[str, tuple[str, Handler]] = {
-    "_log_metric": ("log_metric", metrics.log_metric),
-    "_log_batch": ("log_batch", metrics.log_batch),
-}
-"""Flask endpoint to the counter's name and the handler, for every endpoint that has a fast path."""
+ROUTES: dict[str, Route] = {route.endpoint: route for module in (metrics,) for route in module.ROUTES}
+"""By Flask endpoint, every route that has a fast path."""
+
+CHECKED = {"POST", "PUT"}
+"""The methods of which upstream checks the content type."""
 
 DECLINED = "mlflow_accel.declined"
 """In the WSGI environment: the fast lane has asked the handler already, and counted why not."""
@@ -46,17 +46,8 @@ def store() -> AcceleratedTracking | None:
     return found if isinstance(found, AcceleratedTracking) else None
 
 
-def ask(name: str, handler: Handler, body: bytes) -> bytes | None:
-    """Return the handler's answer to ``body``, or None if it or the store declines."""
-    tracking = store()
-    if tracking is None:
-        counters.count(name, "store")
-        return None
-    return handler(body, tracking)
-
-
-def _fast(endpoint: str) -> Callable[[View], View]:
-    name, handler = HANDLERS[endpoint]
+def fast(route: Route) -> Callable[[View], View]:
+    """Return what makes a view of ours from upstream's of ``route``."""
 
     def factory(original: View) -> View:
         if os.environ.get(ARTIFACTS_ONLY_ENV_VAR):
@@ -64,24 +55,25 @@ def _fast(endpoint: str) -> Callable[[View], View]:
 
         @upstream.catch_mlflow_exception  # type: ignore[untyped-decorator]
         @functools.wraps(original)
-        def view() -> Any:
-            if DECLINED in request.environ:
-                return original()
+        def view(**arguments: str) -> Any:
+            if DECLINED in request.environ or request.method not in route.handlers:
+                return original(**arguments)
             if ERROR in request.environ:
                 raise request.environ[ERROR]
-            if not is_plain_json(request.content_type or ""):
-                counters.count(name, "headers")
-                return original()
-            answer = ask(name, handler, request.get_data())
-            return original() if answer is None else Response(answer, mimetype="application/json")
+            if request.method in CHECKED and not is_plain_json(request.content_type or ""):
+                counters.count(route.name, "headers")
+                return original(**arguments)
+            sent = request.query_string if request.method == "GET" else request.get_data()
+            answer = route.ask(request.method, sent, store(), arguments)
+            return original(**arguments) if answer is None else Response(answer, mimetype="application/json")
 
         return view  # type: ignore[no-any-return]
 
     return factory
 
 
-log_metric = _fast("_log_metric")
-log_batch = _fast("_log_batch")
+# The replacements that the descriptors in patches/ name: `log_metric` and so on, one for each route.
+globals().update({route.name: fast(route) for route in ROUTES.values()})
 
 
 def health(original: View) -> View:
