@@ -19,8 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks import processes, report
 from benchmarks.bench import Bench, Workload
 from benchmarks.databases import POSTGRESQL, SQLITE, Databases, opened
-from benchmarks.results import Results, WorkloadResult
-from benchmarks.servers import KINDS
+from benchmarks.environments import BuildFailed
+from benchmarks.kinds import KINDS, Kind
+from benchmarks.results import Results, WorkloadResult, server_versions
 from benchmarks.workloads import WORKLOADS
 
 OUT = Path(__file__).parent / "out"
@@ -80,7 +81,7 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
 
         def databases_of(which: str) -> Databases:
             if which not in made:
-                made[which] = stack.enter_context(opened(which, directory))
+                made[which] = stack.enter_context(opened(which, directory, logs))
             return made[which]
 
         progress = stack.enter_context(Progress(*columns, console=console))
@@ -94,6 +95,8 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
             step=lambda turn: progress.update(task, description=turn, advance=1),
             say=progress.console.print,
         )
+        for kind in bench.kinds:
+            _set_up(kind, bench, results)
         progress.update(task, total=sum(workload.turns(bench) for workload in chosen))
         for workload in chosen:
             results.workloads.append(_watched(workload, bench))
@@ -105,6 +108,17 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
     path.with_suffix(".md").write_text(text)
     click.echo(text)
     click.echo(f"{path}\n{path.with_suffix('.md')}")
+
+
+def _set_up(kind: Kind, bench: Bench, results: Results) -> None:
+    """Build a server's environment, if it needs one, and take down its versions; a failure is its own only."""
+    try:
+        if kind.environment is not None:
+            kind.environment.build(bench.say)
+        results.versions[kind.name] = server_versions(kind)
+    except BuildFailed as ex:
+        bench.unavailable[kind.name] = f"could not be set up: {ex}"
+        bench.say(f"{kind.title}: {bench.unavailable[kind.name]}")
 
 
 def _watched(workload: Workload, bench: Bench) -> WorkloadResult:

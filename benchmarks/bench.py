@@ -10,8 +10,9 @@ from typing import Protocol
 
 from benchmarks import servers
 from benchmarks.databases import Database, Databases
+from benchmarks.kinds import Kind
 from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.servers import Kind, NotAvailable, Server
+from benchmarks.servers import NotAvailable, Server
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Bench:
     """Says which turn begins."""
     say: Callable[[str], None]
     """Says what a turn found."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Why a server cannot be run at all, by name."""
     _missing: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def databases(self, choice: str) -> Databases:
@@ -51,6 +54,8 @@ class Bench:
         Raises:
             NotAvailable: it does not start here.
         """
+        if kind.name in self.unavailable:
+            raise NotAvailable(self.unavailable[kind.name])
         place = (kind.name, database.engine.dialect.name)
         if place in self._missing:
             raise NotAvailable(self._missing[place])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,18 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks.postgres import Postgres, running_postgres
-from benchmarks.servers import KINDS, MLFLOW_SCHEMA, NotAvailable, mlflow_python
+from benchmarks.kinds import KINDS, Kind
+from benchmarks.postgres import running_postgres
+from benchmarks.servers import running
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 
-# The schema comes from upstream's own store, in the environment that the baseline runs in.
-_CREATE_SCHEMA = """
-import sys
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-SqlAlchemyStore(sys.argv[1], "mlflow-artifacts:/")
-"""
 _PINGS = (";", "SELECT 1", "-- ping")
 _TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START TRANSACTION")
 
@@ -81,7 +75,8 @@ class Databases(ABC):
 
     name: str
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
         self._templates: dict[str, str] = {}
         self._numbers = count(1)
 
@@ -101,7 +96,7 @@ class Databases(ABC):
     @contextmanager
     def with_schema(self, owner: str) -> Iterator[Database]:
         """A database as the server kind ``owner`` leaves it after its first start."""
-        with self._database(owner, self._template(KINDS[owner].schema)) as database:
+        with self._database(owner, self._template(KINDS[owner])) as database:
             yield database
 
     @contextmanager
@@ -120,17 +115,14 @@ class Databases(ABC):
             engine.dispose()
             self._drop(name)
 
-    def _template(self, schema: str) -> str:
-        if schema not in self._templates:
-            if schema != MLFLOW_SCHEMA:
-                raise NotAvailable(f"no way to make the schema {schema}")
+    def _template(self, kind: Kind) -> str:
+        """Return the name of the database that a first start of ``kind``, or one of its schema, has left."""
+        if kind.schema not in self._templates:
             name = f"bench_template_{len(self._templates)}"
-            command = [mlflow_python(), "-c", _CREATE_SCHEMA, self._create(name, None)]
-            made = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            if made.returncode:
-                raise NotAvailable(f"the schema could not be made: {made.stderr.strip()[-300:]}")
-            self._templates[schema] = name
-        return self._templates[schema]
+            with running(kind, self._create(name, None), 1, self._logs):
+                pass
+            self._templates[kind.schema] = name
+        return self._templates[kind.schema]
 
 
 class SqliteDatabases(Databases):
@@ -138,8 +130,8 @@ class SqliteDatabases(Databases):
 
     name = SQLITE
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__()
+    def __init__(self, directory: Path, logs: Path) -> None:
+        super().__init__(logs)
         self._directory = directory
 
     def _create(self, name: str, template: str | None) -> str:
@@ -161,8 +153,8 @@ class PostgresDatabases(Databases):
 
     name = POSTGRESQL
 
-    def __init__(self, uri: str, log: Path | None = None) -> None:
-        super().__init__()
+    def __init__(self, uri: str, logs: Path, log: Path | None = None) -> None:
+        super().__init__(logs)
         self._uri = sa.make_url(uri)
         self._engine = sa.create_engine(uri, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
         self._log = log
@@ -211,16 +203,15 @@ def count_statements(log: str, database: str, statements: Statements) -> None:
 
 
 @contextmanager
-def opened(which: str, directory: Path) -> Iterator[Databases]:
-    """Databases of ``which``: ``sqlite`` (files in ``directory``), ``postgresql`` (started here) or a URI."""
+def opened(which: str, directory: Path, logs: Path) -> Iterator[Databases]:
+    """Databases of ``which``: ``sqlite`` (files in ``directory``), ``postgresql`` (started here) or a URI.
+
+    The output of the servers that make the schemas goes to ``logs``.
+    """
     if which == SQLITE:
-        yield SqliteDatabases(directory)
+        yield SqliteDatabases(directory, logs)
     elif which == POSTGRESQL:
         with running_postgres() as server:
-            yield _of(server)
+            yield PostgresDatabases(server.uri(), logs, server.log)
     else:
-        yield PostgresDatabases(which)
-
-
-def _of(server: Postgres) -> PostgresDatabases:
-    return PostgresDatabases(server.uri(), server.log)
+        yield PostgresDatabases(which, logs)

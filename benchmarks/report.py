@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.table import Table
 
+from benchmarks.kinds import BASELINE, KINDS
 from benchmarks.results import Figure, Results, ServerResult, WorkloadResult
-from benchmarks.servers import BASELINE
 from benchmarks.stats import Spread, advantage, is_difference
 
 BUSY_CORES = 0.1
@@ -26,12 +28,14 @@ def table(workload: WorkloadResult) -> Table:
 def markdown(results: Results) -> str:
     """Return all tables as one Markdown text, with what they were measured on."""
     machine = results.machine
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     changed = f" with {machine['changed_files']} changed files" if machine["changed_files"] else ""
+    settings = ", ".join(f"{name}: {value}" for name, value in results.settings.items())
     parts = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"Python {machine['python']}, {versions}, commit {machine['commit'][:12]}{changed}. "
-        f"{results.started}, {', '.join(f'{name}: {value}' for name, value in results.settings.items())}.\n"
+        (
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Python "
+            f"{machine['python']}, commit {machine['commit'][:12]}{changed}. {results.started}, {settings}.\n"
+        ),
+        "".join(f"* {KINDS[name].title}: {_listed(found)}\n" for name, found in results.versions.items()),
     ]
     for workload in results.workloads:
         head, *rows = _lines(workload)
@@ -42,6 +46,10 @@ def markdown(results: Results) -> str:
         )
         parts.append("".join(f"* {note}\n" for note in _notes(workload)))
     return "\n".join(filter(None, parts))
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
 def _lines(workload: WorkloadResult) -> list[list[str]]:

