@@ -170,6 +170,8 @@ def environment_of(kind: Kind) -> dict[str, str]:
     """Return the environment variables of a server: this process's, without any server's settings."""
     settings = ("MLFLOW_", "FML_")
     kept = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith(settings)}
+    # A start is measured as an installation has it: with its bytecode kept.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     if kind.environment is not None:
         kept["PATH"] = os.pathsep.join([str(kind.environment.programs), kept.get("PATH", os.defpath)])
     # Nothing that is measured may depend on a network.

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.processes import clean_environment
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,8 +20,8 @@ def isolated(test: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(test)
     def run() -> None:
         code = f"from {test.__module__} import {test.__name__} as test; test.__wrapped__()"
-        kept = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-        environment = {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = clean_environment({"PYTHONPATH": path})
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

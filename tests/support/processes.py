@@ -35,10 +35,11 @@ def free_port() -> int:
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment without MLflow's settings and pytest's, plus ``extra``.
 
-    Under pytest's, MLflow makes checks that it does not make in production. The package under test is put on
-    ``PYTHONPATH``, so that a server started elsewhere runs the same code.
+    Under pytest's, MLflow makes checks that it does not make in production. Bytecode is kept: where no installer has
+    compiled MLflow, a start without takes three seconds more. The package under test is put on ``PYTHONPATH``, so that
+    a server started elsewhere runs the same code.
     """
-    dropped = {"MLFLOW", "PYTEST"}
+    dropped = {"MLFLOW", "PYTEST", "PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in os.environ.items() if not dropped & set(name.upper().split("_"))}
     kept |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
