@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,7 +58,6 @@ class Patcher:
         self._patches = {patch.id: patch for patch in manifest.patches}
         self._releases = manifest.releases
         self._decided: dict[str, _Drift | None] = {}
-        # PERF: 110 texts are wanted, 87 different ones; they take 35 ms of CPU, against 2 s to import MLflow.
         self._texts: dict[str, str] = {}
         self._told: set[_Drift] = set()
         self._replaced: dict[str, _Replaced] = {}
@@ -137,23 +137,34 @@ class Patcher:
         texts = patch.texts(VERSION)
         if texts is None:
             return _Drift(self._with_dependants(patch.id), f"a review of it in MLflow {VERSION}", "none")
-        differing = {name: text for name, text in texts.items() if self._text(name) != text}
+        differing = {name: text for name, text in texts.items() if not self._is(name, text)}
         if not differing:
             return None
         expected = ", ".join(f"{name} {_short(text)}" for name, text in differing.items())
         found = ", ".join(_short(self._text(name)) for name in differing)
         return _Drift(self._with_dependants(patch.id), expected, f"{found} in MLflow {VERSION}")
 
+    def _is(self, name: str, text: str) -> bool:
+        """Return whether the text of upstream's own ``name`` is ``text``."""
+        if name not in self._texts:
+            with suppress(ImportError, AttributeError):
+                if fingerprint.is_likely(name, self._original(name) if _is_loaded(name) else None, text):
+                    self._texts[name] = text
+        return self._text(name) == text
+
     def _text(self, name: str) -> str:
         """Return the text of upstream's own ``name``, or why there is none."""
         if name not in self._texts:
-            mine = (r.original for id, r in self._replaced.items() if self._patches[id].upstream == name)
             try:
-                of = next(mine, None) or fingerprint.resolve(name)
-                self._texts[name] = fingerprint.live(name, of)
+                self._texts[name] = fingerprint.live(name, self._original(name))
             except (ImportError, AttributeError, LookupError, OSError, TypeError) as ex:
                 self._texts[name] = f"nothing ({ex})"
         return self._texts[name]
+
+    def _original(self, name: str) -> object:
+        """Return upstream's own ``name``, also where ours has taken its place."""
+        mine = (r.original for id, r in self._replaced.items() if self._patches[id].upstream == name)
+        return next(mine, None) or fingerprint.resolve(name)
 
     def _with_dependants(self, id: str) -> tuple[str, ...]:
         ids = [id]
@@ -194,6 +205,11 @@ class Patcher:
         applied = drift is None and patch.id in (self._replaced.keys() | self._routed.keys() | self._granted)
         reason = str(drift) if drift else "applied" if applied else "reviewed; not applied in this process"
         return Status(patch.id, patch.seam, patch.upstream, drift is None, applied, reason)
+
+
+def _is_loaded(name: str) -> bool:
+    """Return whether ``name`` can be looked at without importing its module."""
+    return name.partition(":")[0] in sys.modules
 
 
 def _short(text: str) -> str:

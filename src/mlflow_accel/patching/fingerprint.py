@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import linecache
 import re
 import tarfile
 import textwrap
@@ -47,8 +48,36 @@ def live(name: str, of: object) -> str:
     if function is not None:
         return digest(inspect.getsource(function).split("\n"))
     module, _, attribute = name.partition(":")
-    lines = inspect.getsource(importlib.import_module(module)).split("\n")
-    return digest(_statement(lines, attribute, isinstance(of, type)))
+    return digest(_statement(_source(module), attribute))
+
+
+def is_likely(name: str, of: object | None, text: str) -> bool:
+    """Return whether the fingerprint of ``of`` is ``text``, as far as can be told at a glance; False: look closely.
+
+    ``of`` is None where the module of ``name`` has not been imported: its file is read then.
+
+    PERF: indentation says where nearly every definition ends. 0.1 ms, where :func:`live` takes 0.4 to find tokens.
+    """
+    function = _function(of)
+    try:
+        if function is not None:
+            lines = linecache.getlines(function.__code__.co_filename)
+            start = function.__code__.co_firstlineno - 1
+        else:
+            module, _, attribute = name.partition(":")
+            lines = _source(module)
+            start = _start(lines, attribute)
+        return digest(_indented(lines, start)) == text
+    except (ImportError, LookupError, OSError):
+        return False
+
+
+def _source(module: str) -> list[str]:
+    """Return the lines of ``module``, of which only the package is imported."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.has_location:
+        raise LookupError(f"no source of {module}")
+    return linecache.getlines(spec.origin or "")
 
 
 def _function(of: object) -> FunctionType | None:
@@ -62,25 +91,42 @@ def _function(of: object) -> FunctionType | None:
     return of if isinstance(of, FunctionType) else None
 
 
-def _statement(lines: list[str], name: str, is_class: bool) -> list[str]:
-    """Return the lines of a module's class or constant.
+def _start(lines: list[str], name: str) -> int:
+    """Return the index of the line on which a module's function, class or constant begins, decorators included."""
+    first = re.compile(rf"(async )?def {name}\b|class {name}\b|{name}\s*(:[^=]+)?=(?!=)")
+    start = next((i for i in reversed(range(len(lines))) if first.match(lines[i])), None)
+    if start is None:
+        raise LookupError(f"no top-level definition of {name}")
+    while start and lines[start - 1].startswith("@"):
+        start -= 1
+    return start
+
+
+def _statement(lines: list[str], name: str) -> list[str]:
+    """Return the lines of a module's function, class or constant.
 
     PERF: found by its first line, because ``inspect.getsource`` of a class parses the whole file: 20 ms for
     each table of the tracking store on Python 3.11, against 1.5 ms.
     """
-    first = re.compile(rf"class {name}\b" if is_class else rf"{name}\s*(:[^=]+)?=(?!=)")
-    found = [i for i, line in enumerate(lines) if first.match(line)]
-    if not found:
-        raise LookupError(f"no top-level definition of {name}")
-    start = found[-1]
-    if is_class:
-        block = inspect.getblock([line + "\n" for line in lines[start:]])
-        while start and lines[start - 1].startswith("@"):
-            start -= 1
-            block.insert(0, lines[start])
-        return block
-    tokens = tokenize.generate_tokens((line + "\n" for line in lines[start:]).__next__)
+    start = _start(lines, name)
+    if lines[start].startswith(("@", "class ", "def ", "async ")):
+        return inspect.getblock(lines[start:])
+    tokens = tokenize.generate_tokens(iter(lines[start:]).__next__)
     return lines[start : start + next(t.end[0] for t in tokens if t.type == tokenize.NEWLINE)]
+
+
+def _indented(lines: list[str], start: int) -> list[str]:
+    """Return the lines from ``start`` up to the next one that is indented no deeper, closing brackets apart."""
+    body = start
+    while lines[body].lstrip().startswith("@"):
+        body += 1
+    margin = len(lines[body]) - len(lines[body].lstrip())
+    for end in range(body + 1, len(lines)):
+        line = lines[end]
+        text = line.lstrip()
+        if text and len(line) - len(text) <= margin and text[0] not in ")]}":
+            return lines[start:end]
+    return lines[start:]
 
 
 class Release:
