@@ -405,6 +405,40 @@ PATCHES = (
             }),
         ),
     ),
+    Patch(
+        id="server.unloaded_auth",
+        seam="module",
+        upstream="mlflow.server.auth:filter_experiment_ids",
+        replacement="mlflow_accel.server.no_auth:Unloaded",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.auth:filter_experiment_ids":
+                    "sha256:4c7ca2f3c9db25173f3fb32c71721001b565640bf0aa2d5dfb2fc51e528f14f7",
+                "mlflow.server.handlers:search_runs_impl":
+                    "sha256:f326ae8ff296af631779f6d58fab946beec168bb9266f165ab6f24196e1c9b01",
+                "mlflow.server.auth:sender_is_admin":
+                    "sha256:8735c0294284490a0cacc22df73b414977565d541fd4ff38ef7bf62aa4cd6757",
+            }),
+        ),
+    ),
+    Patch(
+        id="server.graphql_auth",
+        seam="attribute",
+        upstream="mlflow.server.handlers:_get_graphql_auth_middleware",
+        replacement="mlflow_accel.server.no_auth:graphql_middleware",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.handlers:_get_graphql_auth_middleware":
+                    "sha256:ef4e875d3cf39664b577b3cc6d3450632efc2c799a9e1fe41330f701074af0d8",
+                "mlflow.server.handlers:_is_server_auth_enabled":
+                    "sha256:ccbb5475d887bdbb7d8336574f0b04c79f95c30d8188f409c321c990c03ae116",
+                "mlflow.server.auth:get_graphql_authorization_middleware":
+                    "sha256:db69c56eec3e57d2ac91749f8811586faa5f9bf34edb25126a2fa7b52e92176f",
+                "mlflow.server.auth:is_auth_enabled":
+                    "sha256:29061fa6cc7c69c4569091dd9784bc3ac3c27600827071994983912736921eab",
+            }),
+        ),
+    ),
 )
 
 MANIFEST = Manifest(releases=("3.17.0", "3.17.1", "3.17.2"), patches=PATCHES)

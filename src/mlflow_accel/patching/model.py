@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Seam = Literal["attribute", "route", "subclass", "factory", "cli"]
+Seam = Literal["attribute", "route", "subclass", "factory", "module", "cli"]
 """How a replacement gets in.
 
 * ``attribute``: the name is set to ``replacement(original)``, in its module and where that was imported.
 * ``route``: the Flask view of ``endpoint`` is set to ``replacement(original)``; no module is touched.
 * ``subclass``: our class of the store has the method; its builder asks :func:`~mlflow_accel.patching.active`.
 * ``factory``: our builder is registered in place of upstream's; it asks likewise.
+* ``module``: our stand-in is bound where upstream would import the module; it asks likewise.
 * ``cli``: replaced by the command line while upstream's command runs; it asks likewise.
 """
 

@@ -29,11 +29,13 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
 
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
-    app_name = started.params["app_name"]
-    application = _plugin(app_name) if app_name else _upstream_app()
-    from mlflow_accel.server import fast_lane, unserved, warmup
+    from mlflow_accel.server import fast_lane, no_auth, unserved, warmup
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
+    app_name = started.params["app_name"]
+    application = _plugin(app_name) if app_name else _upstream_app()
+    if not app_name:
+        no_auth.install()
     app = _upstream_app()
     unserved.register(app)
     patching.apply_routes(app)

@@ -7,11 +7,10 @@ gunicorn's command line, or with ``--gunicorn-opts``, wins.
 
 # The first import of the arbiter: the application is loaded before the fork, and whatever it imports (ssl, urllib3)
 # has to find the patched modules. gunicorn itself patches only after the fork.
-from gevent import monkey
+from mlflow_accel.server import startup
 
-monkey.patch_all()
+startup.begin()
 
-import gc
 import os
 import socket
 import sys
@@ -43,10 +42,6 @@ control_socket_disable = True
 
 
 runtime.set_arbiter(os.getpid())
-
-# Until the application is loaded and put away: see cli.main.
-gc.disable()
-
 
 def on_starting(server: Any) -> None:
     """Refuse an address that is in use: with SO_REUSEPORT the workers would share it with whoever has it."""
@@ -92,9 +87,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Let the worker take up what the arbiter must not have."""
+    from mlflow_accel.server import telemetry
     from mlflow_accel.server import worker as accel_worker
 
     accel_worker.enter()
+    if worker.age == 1:
+        telemetry.release()
 
 
 def worker_exit(server: Any, worker: Any) -> None:

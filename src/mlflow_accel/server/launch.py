@@ -19,7 +19,7 @@ import click
 
 from mlflow_accel import patching
 from mlflow_accel.errors import ConfigurationError
-from mlflow_accel.server import runtime
+from mlflow_accel.server import runtime, startup
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,13 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     import mlflow.server
     from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
 
+    from mlflow_accel.server import telemetry
     from mlflow_accel.store import registration
 
     if not patching.active("server.exec_cmd"):
         _run_upstream(callback, params, share)
+    if runtime.is_arbiter() or not share:
+        telemetry.hold()
     patching.apply_all({"attribute"})
     if patching.active("store.write"):
         registration.register()
@@ -94,6 +97,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     env = _reach(lambda: callback(**{**params, "gunicorn_opts": None}))
     os.environ.update(env)
     # Importing mlflow.cli has already built the application, with no option set: no prefix, no security hooks.
+    startup.build_routes()
     importlib.reload(mlflow.server)
     if asked["app_name"]:
         # A plugin takes hold of upstream's application when it is imported: it must find the one that is served.
