@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,21 +22,33 @@ from benchmarks.bench import Bench, Workload
 from benchmarks.databases import POSTGRESQL, SQLITE, Databases, opened
 from benchmarks.environments import BuildFailed
 from benchmarks.kinds import KINDS, Kind
-from benchmarks.results import Results, WorkloadResult, server_versions
-from benchmarks.workloads import WORKLOADS
+from benchmarks.results import Results, WorkloadResult, machine, server_versions
+from benchmarks.workloads import GROUPS, WORKLOADS
 
 OUT = Path(__file__).parent / "out"
+_GROUPS = "; ".join(f"{name}: {', '.join(one.name for one in group)}" for name, group in GROUPS.items())
 
 
-def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
-    """Return the names, separated by commas, that an option is given; all of them where it is not."""
-    allowed = list(WORKLOADS if param.name == "only" else KINDS)
-    names = [name.strip() for name in value.split(",")] if value is not None else allowed
+def _chosen(allowed: list[str], value: str) -> list[str]:
+    """Return the names, separated by commas, in our own order: the baseline is the first server."""
+    names = [name.strip() for name in value.split(",")]
     for name in names:
         if name not in allowed:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(allowed)}", ctx, param)
-    # In our own order: the baseline is the first server.
+            raise click.BadParameter(f"{name!r} is none of {', '.join(allowed)}")
     return [name for name in allowed if name in names]
+
+
+def _workloads(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
+    if value is None:
+        return None
+    names = [*GROUPS, *WORKLOADS]
+    chosen = set(_chosen(names, value))
+    members = {workload.name for group in chosen & GROUPS.keys() for workload in GROUPS[group]}
+    return [name for name in WORKLOADS if name in chosen | members]
+
+
+def _servers(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
+    return list(KINDS) if value is None else _chosen(list(KINDS), value)
 
 
 def _database(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -47,33 +60,82 @@ def _database(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.command()
 @click.option(
     "--only",
-    callback=_names,
-    help=f"Workloads, separated by commas, of {', '.join(WORKLOADS)}. Default: all.",
+    callback=_workloads,
+    help=f"Workloads or groups of them, separated by commas. {_GROUPS}. "
+    "Default: all, and in the quick form one or two of each sort.",
 )
 @click.option(
-    "--servers", callback=_names, help=f"Servers, separated by commas, of {', '.join(KINDS)}. Default: all."
+    "--servers", callback=_servers, help=f"Servers, separated by commas, of {', '.join(KINDS)}. Default: all."
 )
 @click.option(
-    "--quick", is_flag=True, help="Fewer and shorter rounds: the same order of servers, wider spread."
+    "--quick",
+    is_flag=True,
+    help="Fewer workloads, fewer and shorter rounds: the same order of servers, wider spread.",
 )
+@click.option("--rounds", type=click.IntRange(1), help="How many rounds each workload has.")
+@click.option("--seconds", type=click.IntRange(1), help="How long each server is under load in a round.")
 @click.option(
     "--database",
     callback=_database,
     help="sqlite, postgresql (started here) or the URI of a PostgreSQL whose user may create databases. "
     "Default: what each workload is made for.",
 )
-def main(only: list[str], servers: list[str], quick: bool, database: str | None) -> None:
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the newest run that was interrupted, with its settings, after its last complete workload.",
+)
+def main(
+    only: list[str] | None,
+    servers: list[str],
+    quick: bool,
+    rounds: int | None,
+    seconds: int | None,
+    database: str | None,
+    resume: bool,
+) -> None:
     """Measure MLflow tracking servers side by side; results go to benchmarks/out/ and to the terminal."""
     # An interrupted run must stop its servers: SIGTERM takes the way of Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
     processes.adopt_orphans()
     OUT.mkdir(exist_ok=True)
-    path = OUT / f"{datetime.now():%Y%m%d-%H%M%S}.json"
+    if resume:
+        path, results = _interrupted()
+    else:
+        names = only or [name for name, workload in WORKLOADS.items() if workload.quick or not quick]
+        path = OUT / f"{datetime.now():%Y%m%d-%H%M%S}.json"
+        settings = {"workloads": names, "servers": servers, "quick": quick, "database": database}
+        results = Results({**settings, "rounds": rounds, "seconds": seconds})
     logs = path.with_suffix(".logs")
-    logs.mkdir()
+    logs.mkdir(exist_ok=True)
     console = Console()
-    results = Results({"quick": quick, "database": database or "each workload's own"})
-    chosen = [WORKLOADS[name] for name in only]
+    _run(results, path, logs, console)
+    for workload_result in results.workloads:
+        console.print(report.table(workload_result))
+    text = report.markdown(results)
+    path.with_suffix(".md").write_text(text)
+    click.echo(text)
+    click.echo(f"{path}\n{path.with_suffix('.md')}")
+
+
+def _interrupted() -> tuple[Path, Results]:
+    """Return the newest run that has not finished, with what it has."""
+    for path in sorted(OUT.glob("*.json"), reverse=True):
+        results = Results.load(path)
+        if results.finished:
+            continue
+        begun, now = results.machine["commit"], machine()["commit"]
+        if begun != now:
+            raise click.ClickException(f"{path.name} was begun on commit {begun[:12]}, this is {now[:12]}")
+        return path, results
+    raise click.ClickException(f"no run in {OUT} was interrupted")
+
+
+def _run(results: Results, path: Path, logs: Path, console: Console) -> None:
+    """Run the workloads that ``results`` lacks, and keep what is found in ``path``, workload by workload."""
+    settings: dict[str, Any] = results.settings
+    done = {workload.name for workload in results.workloads}
+    wanted = [WORKLOADS[name] for name in settings["workloads"] if name not in done]
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
@@ -87,27 +149,29 @@ def main(only: list[str], servers: list[str], quick: bool, database: str | None)
         progress = stack.enter_context(Progress(*columns, console=console))
         task = progress.add_task("", total=None, completed=-1)
         bench = Bench(
-            kinds=[KINDS[name] for name in servers],
-            quick=quick,
+            kinds=[KINDS[name] for name in settings["servers"]],
+            rounds=settings["rounds"],
+            seconds=settings["seconds"],
+            quick=settings["quick"],
             databases_of=databases_of,
-            database=database,
+            database=settings["database"],
             logs=logs,
             step=lambda turn: progress.update(task, description=turn, advance=1),
             say=progress.console.print,
         )
         for kind in bench.kinds:
             _set_up(kind, bench, results)
-        progress.update(task, total=sum(workload.turns(bench) for workload in chosen))
-        for workload in chosen:
-            results.workloads.append(_watched(workload, bench))
-            results.save(path)
+        results.save(path)
+        progress.update(task, total=sum(workload.turns(bench) for workload in wanted))
+        try:
+            for workload in wanted:
+                results.workloads.append(_watched(workload, bench))
+                results.save(path)
+        finally:
+            bench.alone()  # before the databases go
+        results.finished = True
+        results.save(path)
         progress.update(task, description="done", advance=1)
-    for workload_result in results.workloads:
-        console.print(report.table(workload_result))
-    text = report.markdown(results)
-    path.with_suffix(".md").write_text(text)
-    click.echo(text)
-    click.echo(f"{path}\n{path.with_suffix('.md')}")
 
 
 def _set_up(kind: Kind, bench: Bench, results: Results) -> None:

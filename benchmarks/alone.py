@@ -20,18 +20,21 @@ class AloneWorkload:
     figures: list[Figure]
     measure: Callable[[Bench, Kind, ServerResult], dict[str, float]]
     """Starts a server and returns one round's figures; raises one of ``FAILURES``."""
-    full: int = 3
-    quick: int = 1
+    quick: bool = False
+    """Whether the quick form has it."""
+    rounds: tuple[int, int] = (3, 1)
+    """In the full and in the quick form."""
 
     def turns(self, bench: Bench) -> int:
         """Return the number of servers started."""
-        return bench.rounds(self.full, self.quick) * len(bench.kinds)
+        return bench.rounds_of(*self.rounds) * len(bench.kinds)
 
     def run(self, bench: Bench) -> WorkloadResult:
         """Measure all servers that can be started."""
+        bench.alone()
         result = WorkloadResult(self.name, self.title, self.figures)
         result.servers = {kind.name: ServerResult(kind.title) for kind in bench.kinds}
-        rounds = bench.rounds(self.full, self.quick)
+        rounds = bench.rounds_of(*self.rounds)
         for number in range(rounds):
             for kind in bench.in_turn(number):
                 bench.step(f"{self.name}: round {number + 1} of {rounds}, {kind.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import Any
 
 HEADERS = {
@@ -16,6 +17,8 @@ HEADERS = {
 }
 """What the mlflow client sends with a POST, Host and Content-Length apart."""
 
+KEPT_SECONDS = 1.0
+"""A connection that was not used for so long may be closed by a server any time: uvicorn does after five."""
 API = "/api/2.0/mlflow"
 
 
@@ -28,6 +31,7 @@ class Client:
 
     def __init__(self, port: int, timeout: float = 60.0) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self._used = time.monotonic()
 
     def __enter__(self) -> Client:
         return self
@@ -35,18 +39,31 @@ class Client:
     def __exit__(self, *exc_info: object) -> None:
         self._connection.close()
 
-    def send(self, method: str, path: str, body: str | None = None) -> bytes:
-        """Return the body of a 200 answer; raises ``UnexpectedAnswer`` for any other."""
+    def ask(self, method: str, path: str, body: str = "") -> tuple[int, bytes]:
+        """Return status and body of an answer."""
+        if time.monotonic() - self._used > KEPT_SECONDS:
+            self._connection.close()  # it opens itself again
         # No Accept-Encoding here: nothing in this client would undo it.
         headers = {name: value for name, value in HEADERS.items() if name != "Accept-Encoding"}
-        if body is None:
+        if not body:
             del headers["Content-Type"]
-        self._connection.request(method, path, body, headers)
+        self._connection.request(method, path, body or None, headers)
         response = self._connection.getresponse()
         data = response.read()
-        if response.status != 200:
-            raise UnexpectedAnswer(f"{method} {path}: {response.status} {data[:300]!r}")
+        self._used = time.monotonic()
+        return response.status, data
+
+    def send(self, method: str, path: str, body: str = "") -> bytes:
+        """Return the body of a 200 answer; raises ``UnexpectedAnswer`` for any other."""
+        status, data = self.ask(method, path, body)
+        if status != 200:
+            raise UnexpectedAnswer(f"{method} {path[:200]}: {status} {data[:300]!r}")
         return data
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the decoded answer to a GET of a path under ``API``."""
+        answer: dict[str, Any] = json.loads(self.send("GET", API + path))
+        return answer
 
     def post(self, path: str, **fields: Any) -> dict[str, Any]:
         """Send ``fields`` as JSON to a path under ``API`` and return the decoded answer."""

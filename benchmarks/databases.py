@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -52,11 +52,27 @@ class Database:
             for sql in statements:
                 connection.execute(sa.text(sql), values)
 
-    def settle(self) -> None:
-        """Do now what PostgreSQL would do by itself in the middle of a turn: vacuum, analyze, checkpoint."""
+    def empty_tables(self) -> list[str]:
+        """Return the names of the tables that hold no row."""
+        names = sa.inspect(self.engine).get_table_names()
+        return [name for name in names if not self.number(f"SELECT count(*) FROM {name}")]
+
+    def clear(self, tables: Sequence[str]) -> None:
+        """Empty ``tables``, and remove all experiments but the default one; servers may be connected."""
+        if self.is_postgresql:
+            empty = [f"TRUNCATE {', '.join(tables)} CASCADE"]
+        else:
+            empty = [f"DELETE FROM {name}" for name in tables]
+        self.execute(*empty, "DELETE FROM experiments WHERE experiment_id <> 0")
+
+    def settle(self, *tables: str) -> None:
+        """Do now what PostgreSQL would do by itself in the middle of a turn: vacuum, analyze, checkpoint.
+
+        Without ``tables`` it does so for all of them.
+        """
         if self.is_postgresql:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(sa.text("VACUUM (ANALYZE)"))
+                connection.execute(sa.text(f"VACUUM (ANALYZE) {', '.join(tables)}"))
                 connection.execute(sa.text("CHECKPOINT"))
 
 

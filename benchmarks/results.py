@@ -51,6 +51,8 @@ class ServerResult:
     """A round's figures by key. A figure that could not be had is missing, never zero."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know: errors, lost rows, idle workers."""
+    errors: dict[str, int] = field(default_factory=dict)
+    """Requests of all rounds that were not answered 200: by status, or by what happened instead."""
     failed: str = ""
     """Why there are no figures, or no more of them."""
 
@@ -75,6 +77,13 @@ class WorkloadResult:
     foreign_cores: float = 0.0
     """What other programs of the machine used meanwhile, on average."""
 
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> WorkloadResult:
+        """Return what ``asdict`` has taken apart."""
+        figures = [Figure(**figure) for figure in kept["figures"]]
+        servers = {name: ServerResult(**server) for name, server in kept["servers"].items()}
+        return cls(**{**kept, "figures": figures, "servers": servers})
+
 
 @dataclass
 class Results:
@@ -85,9 +94,17 @@ class Results:
     machine: dict[str, Any] = field(default_factory=lambda: machine())
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     """By server: the packages that it runs with."""
+    finished: bool = False
     started: str = field(
         default_factory=lambda: datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")
     )
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        """Read what ``save`` has written."""
+        kept = json.loads(path.read_text())
+        kept["workloads"] = [WorkloadResult.of(workload) for workload in kept["workloads"]]
+        return cls(**kept)
 
     def save(self, path: Path) -> None:
         """Write the file as a whole, so that an interruption leaves the last complete state."""

@@ -20,10 +20,12 @@ class Shape:
 
 
 DENSE = Shape(metrics=10, params=10, tags=3)
+LOSS = "loss"
+"""The metric of ``seed_histories``."""
 
-# The same text runs on SQLite and PostgreSQL. A run's id is its number, padded to 32 digits.
+# The same text runs on SQLite and PostgreSQL.
 _NUMBERS = """
-WITH RECURSIVE run(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM run WHERE i < :runs),
+WITH RECURSIVE run(i) AS (SELECT CAST(:first AS INTEGER) UNION ALL SELECT i + 1 FROM run WHERE i < :last),
 item(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM item WHERE k < :items)
 """
 _ID = "substr('00000000000000000000000000000000' || i, length('' || i) + 1)"
@@ -45,19 +47,44 @@ _MLFLOW = _Layout()
 _FASTTRACKML = _Layout(
     value="value_str",
     runs={"row_num": "i"},
-    metrics={"context_id": "1", "iter": "1"},
+    metrics={"context_id": "1", "iter": "k"},
     latest_metrics={"context_id": "1", "last_iter": "1"},
 )
 
 
-def seed_runs(database: Database, experiment: int, runs: int, shape: Shape) -> None:
-    """Add ``runs`` finished runs of ``shape`` to an experiment of a database that has no seeded runs yet."""
+def run_id(number: int) -> str:
+    """Return the id of the seeded run of this number."""
+    return f"{number:032d}"
+
+
+def seed_runs(database: Database, experiment: int, runs: int, shape: Shape, first: int = 1) -> None:
+    """Add ``runs`` finished runs of ``shape``, numbered from ``first``, to an experiment."""
     layout = _layout(database)
-    database.execute(_runs(layout), runs=runs, experiment=experiment, items=1)
+    numbers = {"first": first, "last": first + runs - 1}
+    database.execute(_runs(layout), **numbers, experiment=experiment, items=1)
     for table, more in (("metrics", layout.metrics), ("latest_metrics", layout.latest_metrics)):
-        database.execute(_metrics(table, more), runs=runs, items=shape.metrics)
-    database.execute(_texts("params", layout.value, "param"), runs=runs, items=shape.params)
-    database.execute(_texts("tags", "value", "tag"), runs=runs, items=shape.tags)
+        database.execute(_metrics(table, more), **numbers, items=shape.metrics)
+    database.execute(_texts("params", layout.value, "param"), **numbers, items=shape.params)
+    database.execute(_texts("tags", "value", "tag"), **numbers, items=shape.tags)
+    database.settle()
+
+
+def seed_histories(database: Database, first: int, runs: int, points: int) -> None:
+    """Give seeded runs a metric ``LOSS`` with ``points`` points: value 1/k at step k, a second apart."""
+    layout = _layout(database)
+    values = {
+        "run_uuid": _ID,
+        "key": f"'{LOSS}'",
+        "value": "1.0 / k",
+        "timestamp": "1700000000000 + 1000 * k",
+        "step": "k",
+        "is_nan": "FALSE",
+    }
+    history = _insert("metrics", {**values, **layout.metrics}, "run CROSS JOIN item")
+    latest = _insert(
+        "latest_metrics", {**values, **layout.latest_metrics}, "run CROSS JOIN item WHERE k = :items"
+    )
+    database.execute(history, latest, first=first, last=first + runs - 1, items=points)
     database.settle()
 
 

@@ -25,6 +25,10 @@ CALM_SECONDS = 5.0
 CALM_SHARE = 0.15
 """Of a core: below this, a server does nothing but wait."""
 PAUSE = 0.5
+QUIET_SECONDS = 30.0
+QUIET_PAUSE = 0.2
+QUIET_SHARE = 0.3
+"""Of a core: two requests more would use it up."""
 
 
 class NotAvailable(RuntimeError):
@@ -84,6 +88,21 @@ class Server:
             if now_pids != pids or now_cpu - cpu > CALM_SHARE * PAUSE:
                 calm_since = time.monotonic()
             pids, cpu = now_pids, now_cpu
+
+    def wait_until_quiet(self) -> None:
+        """Wait until requests whose clients have left are done with; ``QUIET_SECONDS`` at most."""
+        end = time.monotonic() + QUIET_SECONDS
+        previous, since = self.cpu_seconds(), time.monotonic()
+        while time.monotonic() < end:
+            time.sleep(QUIET_PAUSE)
+            used, now = self.cpu_seconds(), time.monotonic()
+            if used - previous <= QUIET_SHARE * (now - since):
+                return
+            previous, since = used, now
+
+    def is_well(self) -> bool:
+        """Return whether it runs and answers ``/health``."""
+        return self._process.poll() is None and self._answers()
 
     def stop(self) -> None:
         """End the process and all that it started: politely first, by force after ``STOP_SECONDS``."""

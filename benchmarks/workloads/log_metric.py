@@ -1,7 +1,8 @@
 """One metric value per request, as ``mlflow.log_metric`` sends it."""
 
+from benchmarks.client import API
 from benchmarks.load import Template
-from benchmarks.workloads.metrics import metric_workload
+from benchmarks.workloads.writing import metric_workload
 
 # The literal body of the mlflow client 3.17.2, which sends run_uuid and run_id both.
 BODY = (
@@ -12,6 +13,7 @@ BODY = (
 WORKLOAD = metric_workload(
     "log_metric",
     "log-metric, each of 20 clients on its own run",
-    Template("POST", "/runs/log-metric", BODY),
+    Template("POST", f"{API}/runs/log-metric", BODY),
     rows=1,
+    quick=True,
 )

@@ -87,7 +87,7 @@ def _client(
         with Client(port) as client:
             for number in range(requests):
                 method, path, body = sorts[number % len(sorts)].filled(run, number)
-                client.send(method, path, body or None)
+                client.send(method, path, body)
     except FAILURES as ex:
         failures.append(ex)
 
@@ -98,4 +98,5 @@ WORKLOAD = AloneWorkload(
     "memory of the process tree (PSS): idle, and after log-metric, searches of runs and experiments, UI",
     FIGURES,
     _measure,
+    quick=True,
 )

@@ -18,14 +18,16 @@ class Startup:
     """Servers start in turn, on a database that has the schema and on one without a table."""
 
     name: str = "startup"
+    quick: bool = True
     title: str = f"start-up with {WORKERS} workers: process start to the first 200 of /health, s"
 
     def turns(self, bench: Bench) -> int:
         """Return the number of starts."""
-        return bench.rounds(full=5, quick=2) * len(bench.kinds) * len(_choices(bench)) * 2
+        return bench.rounds_of(full=5, quick=2) * len(bench.kinds) * len(_choices(bench)) * 2
 
     def run(self, bench: Bench) -> WorkloadResult:
         """Start all servers on all databases, round after round."""
+        bench.alone()
         choices = _choices(bench)
         figures = [
             Figure(_key(choice, existing), f"{choice}, {_state(existing)}", compared=True, digits=2)
@@ -34,7 +36,7 @@ class Startup:
         ]
         result = WorkloadResult(self.name, self.title, figures)
         result.servers = {kind.name: ServerResult(kind.title) for kind in bench.kinds}
-        rounds = bench.rounds(full=5, quick=2)
+        rounds = bench.rounds_of(full=5, quick=2)
         for number in range(rounds):
             for kind in bench.kinds:
                 result.servers[kind.name].rounds.append({})

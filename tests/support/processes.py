@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,23 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow_accel
+from benchmarks import postgres
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 90.0
 POLL_SECONDS = 0.05
 SOON_SECONDS = 30.0
 
+free_port = postgres.free_port
+
 
 class ServerFailed(RuntimeError):
     """A server ended, or did not answer in time; the message holds its output."""
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -468,7 +468,7 @@ def locked_out(postgres_databases: PostgresDatabases, postgres_uri: str) -> str:
         user = f"locked_{next(_names)}"
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'other'").format(sql.Identifier(user)))
         (hba,) = connection.execute("SHOW hba_file").fetchone() or ("",)
-        Path(hba).write_text(f"local all {user} scram-sha-256\n{Path(hba).read_text()}")
+        Path(hba).write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{Path(hba).read_text()}")
         connection.execute("SELECT pg_reload_conf()")
     url = sa.make_url(postgres_uri).set(username=user, password=PASSWORD)
     return url.render_as_string(hide_password=False)

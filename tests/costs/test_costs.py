@@ -1,0 +1,35 @@
+"""The guard: no hot request may cost more than what is stored, in statements, bytes and calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.workloads import WORKLOADS
+from mlflow_accel import _impl
+from tests.costs.measure import Costs, measured, stored
+from tests.support.postgres import PostgresDatabases
+
+CALLS = 1.15
+"""Releases of Python and of the libraries differ by less; a query, a copy or a Flask hook more makes more."""
+BYTES = 1.02
+
+
+@pytest.fixture(scope="module")
+def now(postgres_databases: PostgresDatabases) -> Costs:
+    """What each request costs now."""
+    return measured(postgres_databases, list(stored()))
+
+
+def test_what_is_stored_is_of_workloads() -> None:
+    assert stored()
+    assert stored().keys() <= WORKLOADS.keys()
+
+
+@pytest.mark.parametrize("name", stored())
+def test_a_request_costs_no_more_than_stored(name: str, now: Costs) -> None:
+    before, found = stored()[name], now[name]
+    assert found["statements"] <= before["statements"]
+    assert found["control"] <= before["control"]
+    assert found["bytes"] <= before["bytes"] * BYTES
+    if _impl.implementation() == "compiled":
+        assert found["calls"] <= before["calls"] * CALLS
