@@ -40,15 +40,6 @@ PAGES = {
     "prompts": Page("/#/prompts", ("{j.prompt}",)),
 }
 
-ONLY_IN_FASTAPI = ("/ajax-api/3.0/mlflow/assistant/",)
-"""Beginnings of the routes that these pages use and upstream's Flask app has not: ours answers 501."""
-
-
-def is_expected(path: str, status: int) -> bool:
-    """Return whether a request that fails on our server only is known to."""
-    return status == 501 and path.startswith(ONLY_IN_FASTAPI)
-
-
 @dataclass(frozen=True)
 class Visit:
     """What a page said, line by line, and what it asked for: path and status."""
@@ -118,5 +109,4 @@ def test_a_page_is_the_same_as_on_upstreams_server(sites: Sites, name: str) -> N
     upstream = sites.visit(name, "upstream")
     assert ours.text == upstream.text
     assert {path for path, _ in upstream.requests} - {path for path, _ in ours.requests} == set()
-    unexpected = ours.failures() - upstream.failures()
-    assert {found for found in unexpected if not is_expected(*found)} == set()
+    assert ours.failures() - upstream.failures() == set()

@@ -29,7 +29,7 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
 
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
-    from mlflow_accel.server import fast_lane, no_auth, unserved, warmup
+    from mlflow_accel.server import assistant, companion, fast_lane, no_auth, warmup
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app_name = started.params["app_name"]
@@ -37,10 +37,13 @@ def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
     if not app_name:
         no_auth.install()
     app = _upstream_app()
-    unserved.register(app)
     patching.apply_routes(app)
     if runtime.is_arbiter():
         warmup.run(app)
+    if companion.serves(app_name):
+        # With auth, who may ask is told by the form of upstream's that runs in the companion.
+        kept = assistant.register(app) if app_name is None else frozenset()
+        application = companion.in_front_of(application, kept)
     behind = _with_retry_after(application)
     if reason := lane_objection():
         _logger.info("Hot requests go through Flask: %s.", reason)

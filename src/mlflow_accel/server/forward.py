@@ -127,7 +127,7 @@ class _Exchange(Iterator[bytes]):
         request = h11.Request(
             method=environ["REQUEST_METHOD"],
             target=_target(environ).encode("latin-1"),
-            headers=[*_headers(environ), *peer_headers(environ)],
+            headers=[*_headers(environ), *_peer_headers(environ)],
         )
         try:
             self._send(request)
@@ -228,11 +228,20 @@ def _headers(environ: Environ) -> Headers:
     return [*headers, (b"connection", b"close")]
 
 
-def peer_headers(environ: Environ) -> Headers:
-    """Return the headers that say who asks, for a process that trusts whatever they say.
+def _peer_headers(environ: Environ) -> Headers:
+    """Return the headers that say who asks, for a process that trusts whatever they say."""
+    client, scheme = origin(environ)
+    headers = [(b"x-forwarded-proto", scheme.encode())]
+    if client:
+        headers.append((b"x-forwarded-for", client[0].encode("latin-1")))
+    return headers
 
-    Whom to believe of those who say that they ask for somebody else is decided here, by uvicorn's own middleware, as
-    in upstream's server: ``FORWARDED_ALLOW_IPS`` names the proxies that are believed.
+
+def origin(environ: Environ) -> tuple[tuple[str, int] | None, str]:
+    """Return who asks, by address and port (0 where it is not known), and by which scheme.
+
+    Whom to believe of those who say that they ask for somebody else is decided by uvicorn's own middleware, as in
+    upstream's server: ``FORWARDED_ALLOW_IPS`` names the proxies that are believed.
     """
     # PERF: 0.1 s to import, and most workers never pass anything on.
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -241,18 +250,12 @@ def peer_headers(environ: Environ) -> Headers:
         """Stand where the middleware's application is: what it made of the scope is what is wanted."""
 
     address = environ.get("REMOTE_ADDR")
+    sent = ((b"x-forwarded-for", "HTTP_X_FORWARDED_FOR"), (b"x-forwarded-proto", "HTTP_X_FORWARDED_PROTO"))
     scope: dict[str, Any] = {
         "type": "http",
         "client": (address, 0) if address else None,
         "scheme": environ["wsgi.url_scheme"],
-        "headers": [
-            (name, environ[key].encode("latin-1"))
-            for name, key in (
-                (b"x-forwarded-for", "HTTP_X_FORWARDED_FOR"),
-                (b"x-forwarded-proto", "HTTP_X_FORWARDED_PROTO"),
-            )
-            if key in environ
-        ],
+        "headers": [(name, environ[key].encode("latin-1")) for name, key in sent if key in environ],
     }
     trusted = os.environ.get("FORWARDED_ALLOW_IPS", TRUSTED_PROXIES)
     try:
@@ -260,7 +263,4 @@ def peer_headers(environ: Environ) -> Headers:
         ProxyHeadersMiddleware(nothing, trusted)(scope, nothing, nothing).send(None)  # type: ignore[arg-type]
     except StopIteration:
         pass
-    headers = [(b"x-forwarded-proto", scope["scheme"].encode())]
-    if scope["client"]:
-        headers.append((b"x-forwarded-for", scope["client"][0].encode("latin-1")))
-    return headers
+    return scope["client"], scope["scheme"]

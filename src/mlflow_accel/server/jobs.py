@@ -5,7 +5,6 @@ Upstream starts it with the server, always: some nine processes that hold a giga
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import logging
 import shutil
@@ -98,7 +97,9 @@ def _has_work() -> bool:
 
     with engine.connect() as connection:
         job = connection.execute(select(SqlJob.id).where(SqlJob.status.in_(unfinished)).limit(1)).first()
-        scoring = select(SqlOnlineScoringConfig.scorer_id).where(SqlOnlineScoringConfig.sample_rate > 0).limit(1)
+        scoring = (
+            select(SqlOnlineScoringConfig.scorer_id).where(SqlOnlineScoringConfig.sample_rate > 0).limit(1)
+        )
         return job is not None or connection.execute(scoring).first() is not None
 
 
@@ -106,9 +107,7 @@ def start_runner() -> None:
     """Start the job runner, unless one of this server's workers has and it is alive."""
     if not enabled():
         return
-    with (runtime.directory(runtime.arbiter_pid()) / "jobs").open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
+    with runtime.locked("jobs") as file:
         if runtime.is_alive(file.read()):
             return
         from mlflow.server.jobs.utils import _launch_job_execution_runner

@@ -24,22 +24,27 @@ from mlflow_accel.server import runtime, startup
 
 @dataclass(frozen=True)
 class Launch:
-    """What upstream's command resolved: ``env`` for the workers, and the parameters of the command."""
+    """What upstream's command resolved.
+
+    ``env`` for the workers, the parameters of the command, and the ``command`` line by which upstream would have
+    started its default server.
+    """
 
     env: Mapping[str, str]
     params: Mapping[str, Any]
+    command: tuple[str, ...]
 
 
 class _Reached(BaseException):
     """Raised where upstream would start its server; not an ``Exception``, so that nothing upstream catches it."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
+    def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
+        self.command, self.env = command, env
 
 
 def exec_cmd(cmd: list[str], *, extra_env: Mapping[str, str], **_: Any) -> NoReturn:
-    """Stand in for the process launcher of upstream's ``_run_server``: carry the environment out of it."""
-    raise _Reached(extra_env)
+    """Stand in for the process launcher of upstream's ``_run_server``: carry what it was given out of it."""
+    raise _Reached(cmd, extra_env)
 
 
 _launch: Launch | None = None
@@ -94,7 +99,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
 
     mlflow.server._run_server = without_plugin
     # gunicorn's options are kept from upstream, which refuses its security options beside them and would warn.
-    env = _reach(lambda: callback(**{**params, "gunicorn_opts": None}))
+    command, env = _reach(lambda: callback(**{**params, "gunicorn_opts": None}))
     os.environ.update(env)
     # Importing mlflow.cli has already built the application, with no option set: no prefix, no security hooks.
     startup.build_routes()
@@ -102,16 +107,16 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     if asked["app_name"]:
         # A plugin takes hold of upstream's application when it is imported: it must find the one that is served.
         shutil.rmtree(env.get(HUEY_STORAGE_PATH_ENV_VAR, ""), ignore_errors=True)
-        env = _reach(lambda: mlflow.server._run_server(**asked))
+        command, env = _reach(lambda: mlflow.server._run_server(**asked))
     if share:
         env = runtime.share("environment", env)
     os.environ.update(env)
-    _launch = Launch(env=env, params=dict(params))
+    _launch = Launch(env=env, params=dict(params), command=tuple(command))
     return _launch
 
 
-def _reach(run: Callable[[], Any]) -> dict[str, str]:
-    """Return the environment that upstream would start its server with, when ``run`` gets there."""
+def _reach(run: Callable[[], Any]) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that upstream would start its server with, when ``run`` gets there."""
     import mlflow.server
 
     mlflow.server._exec_cmd = exec_cmd
@@ -119,7 +124,7 @@ def _reach(run: Callable[[], Any]) -> dict[str, str]:
         run()
     except _Reached as reached:
         # Auth decides by this name whether its Flask form or its FastAPI form is built.
-        return {**reached.env, "_MLFLOW_SGI_NAME": "gunicorn"}
+        return reached.command, {**reached.env, "_MLFLOW_SGI_NAME": "gunicorn"}
     raise ConfigurationError("upstream's server command ended without starting a server.")
 
 
@@ -136,7 +141,9 @@ def _run_upstream(callback: Callable[..., Any], params: Mapping[str, Any], in_gu
 
 def _refuse_foreign_options(params: Mapping[str, Any]) -> None:
     if sys.platform == "win32":
-        raise ConfigurationError("mlflow-accel needs gunicorn, which does not run on Windows; use `mlflow server`.")
+        raise ConfigurationError(
+            "mlflow-accel needs gunicorn, which does not run on Windows; use `mlflow server`."
+        )
     for option, variable in (("uvicorn_opts", "MLFLOW_UVICORN_OPTS"), ("waitress_opts", None)):
         if params.get(option) is not None:
             flag = "--" + option.replace("_", "-")

@@ -5,12 +5,16 @@ It holds ``server.json`` (what the server is, for ``mlflow-accel status``) and o
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mlflow_accel import config, counters
 from mlflow_accel.errors import AccelError
@@ -73,6 +77,22 @@ def share(name: str, values: dict[str, str]) -> dict[str, str]:
     finally:
         draft.unlink()
     return values
+
+
+_locked = threading.Lock()
+
+
+@contextmanager
+def locked(name: str) -> Iterator[TextIO]:
+    """Hold the lock ``name`` of this server, which one greenlet or thread of one worker has at a time.
+
+    Yields the lock's file, to be read and written. To be held for moments: whoever waits, waits with all its requests.
+    """
+    # The system's lock does not tell one greenlet of a process from another, and would wait for itself.
+    with _locked, (directory(arbiter_pid()) / name).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        yield file
 
 
 def address() -> tuple[str, int] | None:
