@@ -14,8 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks import processes
 from benchmarks.kinds import KINDS, Kind
-from benchmarks.postgres import running_postgres
+from benchmarks.postgres import Postgres, running_postgres
 from benchmarks.servers import running
 
 SQLITE = "sqlite"
@@ -120,6 +121,10 @@ class Databases(ABC):
         """Count the statements that ``database`` receives meanwhile; None where that cannot be known."""
         yield None
 
+    def cpu_seconds(self) -> float | None:
+        """Return the CPU seconds that the database server has used so far; None where that is not known."""
+        return None
+
     @contextmanager
     def _database(self, owner: str, template: str | None) -> Iterator[Database]:
         name = f"bench_{re.sub(r'[^a-z0-9]', '_', owner)}_{next(self._numbers)}"
@@ -169,11 +174,11 @@ class PostgresDatabases(Databases):
 
     name = POSTGRESQL
 
-    def __init__(self, uri: str, logs: Path, log: Path | None = None) -> None:
+    def __init__(self, uri: str, logs: Path, server: Postgres | None = None) -> None:
         super().__init__(logs)
         self._uri = sa.make_url(uri)
         self._engine = sa.create_engine(uri, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
-        self._log = log
+        self._server = server
 
     def _create(self, name: str, template: str | None) -> str:
         self._drop(name)
@@ -191,21 +196,24 @@ class PostgresDatabases(Databases):
     @contextmanager
     def counted(self, database: Database) -> Iterator[Statements | None]:
         # The wheel has no pg_stat_statements: for this time the server writes its statements into its log.
-        if self._log is None:
+        if self._server is None:
             yield None
             return
-        start = self._log.stat().st_size
+        start = self._server.log.stat().st_size
         statements = Statements()
         self._run("ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
         try:
             yield statements
         finally:
             self._run("ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
-        with self._log.open("rb") as log:
+        with self._server.log.open("rb") as log:
             log.seek(start)
             count_statements(
                 log.read().decode(errors="replace"), str(database.engine.url.database), statements
             )
+
+    def cpu_seconds(self) -> float | None:
+        return processes.cpu_seconds(processes.tree(self._server.process.pid)) if self._server else None
 
 
 def count_statements(log: str, database: str, statements: Statements) -> None:
@@ -228,6 +236,6 @@ def opened(which: str, directory: Path, logs: Path) -> Iterator[Databases]:
         yield SqliteDatabases(directory, logs)
     elif which == POSTGRESQL:
         with running_postgres() as server:
-            yield PostgresDatabases(server.uri(), logs, server.log)
+            yield PostgresDatabases(server.uri(), logs, server)
     else:
         yield PostgresDatabases(which, logs)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks import report
+from benchmarks import charts, report
+from benchmarks.kinds import OURS
 from benchmarks.results import Results, WorkloadResult
 from benchmarks.servers import REPOSITORY
 
@@ -18,6 +19,8 @@ KEPT = Path(__file__).parent / "results"
 README = REPOSITORY / "README.md"
 BEGIN = "<!-- numbers: python -m benchmarks.readme -->"
 END = "<!-- end of numbers -->"
+CHART = "speed"
+TITLE = "Requests per second, as a multiple of mlflow server's"
 
 
 class NoPlace(RuntimeError):
@@ -29,15 +32,25 @@ def kept(directory: Path = KEPT) -> list[Results]:
     return sorted((Results.load(path) for path in directory.glob("*.json")), key=lambda run: run.started)
 
 
+def newest(runs: Sequence[Results]) -> list[WorkloadResult]:
+    """Return each workload once, as the newest of the runs that have it found it; in their order."""
+    found: dict[str, WorkloadResult] = {}
+    for run in runs:
+        found |= {workload.name: workload for workload in run.workloads}
+    return list(found.values())
+
+
+def under_load(workloads: Sequence[WorkloadResult]) -> list[WorkloadResult]:
+    """Return those that have a rate."""
+    return [one for one in workloads if any(figure.key == "rate" for figure in one.figures)]
+
+
 def section(runs: Sequence[Results]) -> str:
     """Return what stands between the comments."""
-    newest: dict[str, WorkloadResult] = {}
-    for run in runs:
-        newest |= {workload.name: workload for workload in run.workloads}
-    # In the order in which the runs have them.
-    workloads = list(newest.values())
-    loads = [one for one in workloads if any(figure.key == "rate" for figure in one.figures)]
-    parts = report.summaries(loads)
+    workloads = newest(runs)
+    loads = under_load(workloads)
+    parts = [_picture(loads)] if loads else []
+    parts += report.summaries(loads)
     for workload in workloads:
         if workload not in loads:
             parts.append(f"### {workload.title}\n\n{report.as_markdown(report.lines(workload))}")
@@ -47,6 +60,22 @@ def section(runs: Sequence[Results]) -> str:
     used = [run for run in runs if any(workload in run.workloads for workload in workloads)]
     parts.append("Measured on:\n\n" + "".join(f"* {report.described(run)}\n" for run in used))
     return "\n".join(parts)
+
+
+def _picture(loads: Sequence[WorkloadResult]) -> str:
+    places = {
+        theme: path.relative_to(REPOSITORY).as_posix() for theme, path in charts.paths(KEPT, CHART).items()
+    }
+    return (
+        f'<picture>\n<source media="(prefers-color-scheme: dark)" srcset="{places["dark"]}">\n'
+        f'<img alt="{TITLE}: {_spoken(loads)}" src="{places["light"]}">\n</picture>\n'
+    )
+
+
+def _spoken(loads: Sequence[WorkloadResult]) -> str:
+    """Return the chart's figures for those who do not see it."""
+    ours = zip(loads, charts.multiples(loads, OURS), strict=True)
+    return ", ".join(f"{workload.name} {value:.3g} times" for workload, value in ours if value is not None)
 
 
 def replaced(text: str, numbers: str) -> str:
@@ -71,6 +100,9 @@ def main(check: bool) -> None:
         raise click.ClickException("the README's numbers are not those of benchmarks/results/")
     if not check:
         README.write_text(wanted)
+        loads = under_load(newest(kept()))
+        if loads:
+            charts.draw(loads, KEPT, CHART, TITLE)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ FIGURES = [
     Figure("p95", "p95 ms"),
     Figure("p99", "p99 ms"),
     Figure("cpu", "CPU ms/req", compared=True, digits=3),
+    Figure("db_cpu", "database's CPU ms/req", digits=3),
+    Figure("share", "server's share of both, %", digits=0),
     Figure("statements", "SQL/req", digits=2),
     Figure("control", "BEGIN, COMMIT, ping/req", digits=2),
     Figure("bytes", "bytes/answer", digits=0),
@@ -174,7 +176,7 @@ class LoadWorkload:
             database.settle(*WRITTEN)
         rows_before = self._rows(database)
         watch = fleet.background(server.kind.name)
-        before = server.tree()
+        before, database_before = server.tree(), fleet.databases.cpu_seconds()
         load = entrant.load(self._prolonged(seconds, entrant))
         if not entrant.one_by_one:
             time.sleep(seconds / 2)
@@ -185,6 +187,7 @@ class LoadWorkload:
         server.wait_until_quiet()
         # What a client did not wait for has been computed all the same, so it counts.
         used = server.cpu_seconds() - processes.cpu_seconds(before)
+        database_after = fleet.databases.cpu_seconds()
         background = watch.cores()
         if background > 0.05:
             entrant.row.note(f"the waiting servers used up to {round(background, 1):.0%} of a core meanwhile")
@@ -201,6 +204,12 @@ class LoadWorkload:
         if seen.answered:
             figures |= {"p50": seen.p50, "p95": seen.p95, "p99": seen.p99, "max": seen.longest}
             figures |= {"cpu": used * 1000 / seen.sent, "bytes": seen.received_bytes / seen.answered}
+            if database_before is not None and database_after is not None:
+                database_used = database_after - database_before
+                figures |= {
+                    "db_cpu": database_used * 1000 / seen.sent,
+                    "share": 100 * used / (used + database_used),
+                }
         figures |= {f"worker_{i}_connections": float(share) for i, share in enumerate(sorted(held.values()))}
         if (
             entrant.one_by_one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.bench import Workload
 from benchmarks.workloads import (
     experiments_search,
+    floor,
     health,
     history_interval,
     log_batch_10,
@@ -50,7 +51,7 @@ GROUPS: dict[str, tuple[Workload, ...]] = {
         history_interval.WORKLOAD,
         runs_search_wide.WORKLOAD,
     ),
-    "operation": (startup.WORKLOAD, memory.WORKLOAD, health.WORKLOAD),
+    "operation": (startup.WORKLOAD, memory.WORKLOAD, health.WORKLOAD, floor.WORKLOAD),
 }
 """By name of the group; a group can be asked for as a whole."""
 WORKLOADS: dict[str, Workload] = {workload.name: workload for group in GROUPS.values() for workload in group}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import readme, report
+from benchmarks import charts, readme, report
 from benchmarks.results import Figure, Results, ServerResult, WorkloadResult
 from benchmarks.rounds import FIGURES
 from benchmarks.workloads import GROUPS, WORKLOADS
@@ -117,3 +117,19 @@ def test_every_workload_has_a_name_of_its_own_and_a_quick_form_for_each_group() 
     assert sum(map(len, GROUPS.values())) == len(WORKLOADS)
     assert not GROUPS.keys() & WORKLOADS.keys()
     assert all(any(workload.quick for workload in group) for group in GROUPS.values())
+
+
+def test_charts_are_the_same_for_the_same_results(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    workloads = [load("a", ours=1000.0), load("b", ours=50.0)]
+    workloads[1].servers["fasttrackml"] = ServerResult("fml", failed="wrong: it dropped a row")
+    assert charts.multiples(workloads, "fasttrackml") == [4.5, None]
+    drawn = []
+    for directory in (tmp_path / "first", tmp_path / "second"):
+        directory.mkdir()
+        charts.draw(workloads, directory, "speed", "a title")
+        drawn.append([path.read_text() for path in charts.paths(directory, "speed").values()])
+    assert drawn[0] == drawn[1]
+    light, dark = drawn[0]
+    assert light != dark
+    assert all("FastTrackML" in text and "a title" in text for text in drawn[0])
