@@ -63,9 +63,8 @@ def _draw(workloads: Sequence[WorkloadResult], path: Path, title: str, theme: Th
     mpl.use("svg")
     from matplotlib import pyplot
 
-    with mpl.rc_context(
-        {**SETTINGS, "text.color": theme.ink, "xtick.color": theme.ink, "ytick.color": theme.ink}
-    ):
+    colours: dict[Any, Any] = {"text.color": theme.ink, "xtick.color": theme.ink, "ytick.color": theme.ink}
+    with mpl.rc_context(SETTINGS | colours):
         figure, axes = pyplot.subplots(figsize=(8, 0.62 * len(workloads) + 1.3))
         _bars(axes, workloads, theme)
         axes.set_title(title, loc="left")

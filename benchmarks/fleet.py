@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.databases import Database, Databases
 from benchmarks.failures import FAILURES
 from benchmarks.kinds import Kind
-from benchmarks.servers import NotAvailable, Server
+from benchmarks.servers import NotAvailable, Server, wait_until_settled
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -71,9 +71,9 @@ class Fleet:
                 failed[kind.name] = str(ex) if isinstance(ex, NotAvailable) else repr(ex)
                 continue
             started.append((kind, server, database))
+        if started:
+            wait_until_settled([server for _, server, _ in started])
         for kind, server, database in started:
-            # All of them come to rest at once: the later ones are asked when they have long done so.
-            server.wait_until_settled()
             self._members[kind.name] = Member(
                 server, database, server.pss_bytes(), _empty=database.empty_tables()
             )

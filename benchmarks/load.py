@@ -104,15 +104,22 @@ class Load:
     """
 
     def __init__(
-        self, port: int, template: Template, runs: Sequence[str], seconds: float, first_step: int = 1
+        self,
+        port: int,
+        template: Template,
+        runs: Sequence[str],
+        seconds: float,
+        first_step: int = 1,
+        apart: int = 0,
     ) -> None:
+        """Every client counts its steps from ``first_step``, or from ``apart`` after the client before it."""
         wrk = shutil.which("wrk")
         if wrk is None:
             raise LoadFailed("wrk is not installed: it is Debian's package `wrk` (apt-get install wrk).")
         self._seconds = seconds
         self._home = tempfile.TemporaryDirectory(prefix="wrk-")
         script = Path(self._home.name, "requests.lua")
-        script.write_text(lua(template, runs, first_step))
+        script.write_text(lua(template, runs, first_step, apart))
         clients = str(len(runs))
         command = [wrk, "-t", clients, "-c", clients, "-d", f"{max(round(seconds), 1)}s"]
         command += ["--timeout", f"{REQUEST_SECONDS}s", "-s", str(script), f"http://127.0.0.1:{port}"]
@@ -186,14 +193,16 @@ def parse(output: str) -> LoadResult:
     )
 
 
-def lua(template: Template, runs: Sequence[str], first_step: int) -> str:
-    """Return wrk's script: every thread takes one of ``runs`` and counts its steps from ``first_step``."""
-    headers = "".join(f"wrk.headers[{_quoted(name)}] = {_quoted(value)}\n" for name, value in HEADERS.items())
+def lua(template: Template, runs: Sequence[str], first_step: int, apart: int = 0) -> str:
+    """Return wrk's script: every thread takes one of ``runs`` and counts its steps from its own first one."""
+    sent = {name: value for name, value in HEADERS.items() if template.body or name != "Content-Type"}
+    headers = "".join(f"wrk.headers[{_quoted(name)}] = {_quoted(value)}\n" for name, value in sent.items())
     return _SCRIPT % {
         "runs": ", ".join(map(_quoted, runs)),
         "before_first": first_step - 1,
+        "apart": apart,
         "method": _quoted(template.method),
-        "headers": headers if template.body else "",
+        "headers": headers,
         "path": _parts(template.path),
         "body": _parts(template.body) if template.body else "nil",
         "mark": _quoted(MARK),
@@ -216,10 +225,14 @@ _SCRIPT = """
 local runs = {%(runs)s}
 local threads = {}
 
+local function before_first(number)
+   return %(before_first)d + (number - 1) * %(apart)d
+end
+
 function setup(thread)
    table.insert(threads, thread)
    thread:set("run", runs[#threads])
-   thread:set("step", %(before_first)d)
+   thread:set("step", before_first(#threads))
 end
 
 statuses = {}
@@ -258,8 +271,8 @@ end
 function done(summary, latency, requests)
    -- wrk tries the first thread's function once, and sends nothing of that.
    local seen, starved, sent = {}, 0, -1
-   for _, thread in ipairs(threads) do
-      sent = sent + thread:get("step") - %(before_first)d
+   for number, thread in ipairs(threads) do
+      sent = sent + thread:get("step") - before_first(number)
       local answered = thread:get("statuses")
       if next(answered) == nil then starved = starved + 1 end
       for status, number in pairs(answered) do

@@ -12,7 +12,7 @@ from benchmarks.bench import Bench
 from benchmarks.client import Client
 from benchmarks.databases import POSTGRESQL, Database
 from benchmarks.failures import FAILURES, reason
-from benchmarks.fleet import Fleet, Member
+from benchmarks.fleet import STEPS_PER_TURN, Fleet, Member
 from benchmarks.load import Load, LoadResult, OneByOne, Template
 from benchmarks.results import Figure, ServerResult, WorkloadResult
 
@@ -275,7 +275,7 @@ class _Entrant:
         port, steps = self.member.server.port, self.member.next_steps()
         if self.one_by_one:
             return OneByOne(port, self.request, self.runs[0], seconds, steps)
-        return Load(port, self.request, self.runs, seconds, steps)
+        return Load(port, self.request, self.runs, seconds, steps, apart=STEPS_PER_TURN // len(self.runs))
 
 
 def _worker_cpu(

@@ -69,6 +69,14 @@ def seed_runs(database: Database, experiment: int, runs: int, shape: Shape, firs
     database.settle()
 
 
+def seed_bare_runs(database: Database, experiment: int, runs: int, first: int) -> None:
+    """Add ``runs`` runs without metrics, params or tags: a million takes some seconds."""
+    database.execute(
+        _runs(_layout(database)), first=first, last=first + runs - 1, experiment=experiment, items=1
+    )
+    database.settle()
+
+
 def seed_histories(database: Database, first: int, runs: int, points: int) -> None:
     """Give seeded runs a metric ``LOSS`` with ``points`` points: value 1/k at step k, a second apart."""
     layout = _layout(database)

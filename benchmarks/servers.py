@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -75,19 +75,8 @@ class Server:
         raise NotAvailable(f"no answer from /health in {START_SECONDS:.0f} s: {self._last_words()}")
 
     def wait_until_settled(self) -> None:
-        """Wait until the same processes used next to no CPU for ``CALM_SECONDS``; ``SETTLE_SECONDS`` at most.
-
-        Some servers start helper processes long after their first answer, which would share the first turn.
-        """
-        end = time.monotonic() + SETTLE_SECONDS
-        calm_since, pids, cpu = time.monotonic(), frozenset[int](), 0.0
-        while time.monotonic() < min(end, calm_since + CALM_SECONDS):
-            time.sleep(PAUSE)
-            tree = self.tree()
-            now_pids, now_cpu = frozenset(process.pid for process in tree), processes.cpu_seconds(tree)
-            if now_pids != pids or now_cpu - cpu > CALM_SHARE * PAUSE:
-                calm_since = time.monotonic()
-            pids, cpu = now_pids, now_cpu
+        """Wait until it has come to rest (see below)."""
+        wait_until_settled([self])
 
     def wait_until_quiet(self) -> None:
         """Wait until requests whose clients have left are done with; ``QUIET_SECONDS`` at most."""
@@ -134,6 +123,22 @@ class Server:
     def _last_words(self) -> str:
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1][-300:] if lines else "it said nothing"
+
+
+def wait_until_settled(servers: Sequence[Server]) -> None:
+    """Wait until the same processes used next to no CPU for ``CALM_SECONDS``; ``SETTLE_SECONDS`` at most.
+
+    Some servers start helper processes long after their first answer, which would share the first turn.
+    """
+    end = time.monotonic() + SETTLE_SECONDS
+    calm_since, pids, cpu = time.monotonic(), frozenset[int](), 0.0
+    while time.monotonic() < min(end, calm_since + CALM_SECONDS):
+        time.sleep(PAUSE)
+        trees = [process for server in servers for process in server.tree()]
+        now_pids, now_cpu = frozenset(process.pid for process in trees), processes.cpu_seconds(trees)
+        if now_pids != pids or now_cpu - cpu > CALM_SHARE * PAUSE * len(servers):
+            calm_since = time.monotonic()
+        pids, cpu = now_pids, now_cpu
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from benchmarks.workloads import (
     log_params_100_again,
     memory,
     metric_history,
+    published,
     runs_create,
     runs_get,
     runs_search_100,
@@ -24,6 +25,7 @@ from benchmarks.workloads import (
     runs_search_filtered,
     runs_search_wide,
     runs_update,
+    scaling,
     set_tag,
     startup,
 )
@@ -52,6 +54,8 @@ GROUPS: dict[str, tuple[Workload, ...]] = {
         runs_search_wide.WORKLOAD,
     ),
     "operation": (startup.WORKLOAD, memory.WORKLOAD, health.WORKLOAD, floor.WORKLOAD),
+    "published": published.WORKLOADS,
+    "scaling": scaling.WORKLOADS,
 }
 """By name of the group; a group can be asked for as a whole."""
 WORKLOADS: dict[str, Workload] = {workload.name: workload for group in GROUPS.values() for workload in group}

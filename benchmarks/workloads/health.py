@@ -155,4 +155,4 @@ def _search(server: Server, experiment: str) -> float:
 
 
 # /health is asked by a process of its own, on a new connection every INTERVAL seconds.
-WORKLOAD = AloneWorkload("health", f"/health of {WORKERS} workers, ms", FIGURES, _measure, quick=True)
+WORKLOAD = AloneWorkload("health", f"/health of {WORKERS} workers, ms", FIGURES, _measure)

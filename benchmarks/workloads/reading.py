@@ -44,6 +44,7 @@ def read_workload(
     request: Template,
     check: Callable[[Mapping[str, Any]], None],
     *,
+    fill: Callable[[Client, Database, int], Data] = fill,
     connections: int = 20,
     quick: bool = False,
 ) -> LoadWorkload:

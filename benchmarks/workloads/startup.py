@@ -23,7 +23,9 @@ class Startup:
 
     def turns(self, bench: Bench) -> int:
         """Return the number of starts."""
-        return bench.rounds_of(full=5, quick=2) * len(bench.kinds) * len(_choices(bench)) * 2
+        return (
+            bench.rounds_of(full=5, quick=1) * len(bench.kinds) * len(_choices(bench)) * len(_states(bench))
+        )
 
     def run(self, bench: Bench) -> WorkloadResult:
         """Start all servers on all databases, round after round."""
@@ -32,16 +34,16 @@ class Startup:
         figures = [
             Figure(_key(choice, existing), f"{choice}, {_state(existing)}", compared=True, digits=2)
             for choice in choices
-            for existing in (True, False)
+            for existing in _states(bench)
         ]
         result = WorkloadResult(self.name, self.title, figures)
         result.servers = {kind.name: ServerResult(kind.title) for kind in bench.kinds}
-        rounds = bench.rounds_of(full=5, quick=2)
+        rounds = bench.rounds_of(full=5, quick=1)
         for number in range(rounds):
             for kind in bench.kinds:
                 result.servers[kind.name].rounds.append({})
             for choice in choices:
-                for existing in (True, False):
+                for existing in _states(bench):
                     for kind in bench.in_turn(number):
                         turn = f"{choice}, {_state(existing)}, {kind.name}"
                         bench.step(f"startup: round {number + 1} of {rounds}, {turn}")
@@ -67,6 +69,11 @@ def _started(
 
 def _choices(bench: Bench) -> list[str]:
     return [bench.database] if bench.database else [SQLITE, POSTGRESQL]
+
+
+def _states(bench: Bench) -> list[bool]:
+    """Return whether the database exists, for each sort of start."""
+    return [True] if bench.quick else [True, False]
 
 
 def _key(choice: str, existing: bool) -> str:
