@@ -137,9 +137,10 @@ class Load:
         return parse(output)
 
     def stop(self) -> None:
-        """End wrk at once."""
-        self._process.kill()
-        self._process.communicate()
+        """End wrk at once, if it has not ended."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 class OneByOne:

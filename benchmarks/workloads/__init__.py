@@ -17,6 +17,7 @@ from benchmarks.workloads import (
     log_params_100_again,
     memory,
     metric_history,
+    mixed,
     published,
     runs_create,
     runs_get,
@@ -53,7 +54,7 @@ GROUPS: dict[str, tuple[Workload, ...]] = {
         history_interval.WORKLOAD,
         runs_search_wide.WORKLOAD,
     ),
-    "operation": (startup.WORKLOAD, memory.WORKLOAD, health.WORKLOAD, floor.WORKLOAD),
+    "operation": (startup.WORKLOAD, memory.WORKLOAD, health.WORKLOAD, floor.WORKLOAD, mixed.WORKLOAD),
     "published": published.WORKLOADS,
     "scaling": scaling.WORKLOADS,
 }
