@@ -1,8 +1,9 @@
-"""Charts for the README: how many times as fast as `mlflow server` each server is, light and dark."""
+"""Charts for the README, light and dark: each server's speed as a multiple of upstream's, and cost against size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from benchmarks.kinds import BASELINE, KINDS, OURS
 from benchmarks.report import ratio
 from benchmarks.results import WorkloadResult
+from benchmarks.stats import Spread
+from benchmarks.workloads.scaling import FAMILIES, Family
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,44 @@ def draw(workloads: Sequence[WorkloadResult], directory: Path, name: str, title:
         _draw(workloads, paths(directory, name)[theme.name], title, theme)
 
 
+def draw_scaling(workloads: Sequence[WorkloadResult], directory: Path, name: str) -> None:
+    """Write a chart of ``scaling``'s workloads in each theme: CPU ms per unit of work against size."""
+    for theme in THEMES:
+        with _canvas(theme, paths(directory, name)[theme.name]) as pyplot:
+            figure, grid = pyplot.subplots(2, 2, figsize=(8, 6))
+            for axes, family in zip(grid.flat, FAMILIES, strict=True):
+                _lines(axes, workloads, family, theme)
+            legends = [axes.get_legend_handles_labels() for axes in grid.flat]
+            handles, labels = max(legends, key=lambda legend: len(legend[0]))
+            figure.legend(
+                handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False
+            )
+            figure.tight_layout()
+
+
+def _lines(axes: Any, workloads: Sequence[WorkloadResult], family: Family, theme: Theme) -> None:
+    for server, colour in {BASELINE: theme.ink, **theme.bars}.items():
+        costs = {}
+        for size in family.sizes:
+            found = next((one for one in workloads if one.name == f"{family.name}_{size}"), None)
+            values = (
+                found.servers[server].values("cpu") if found is not None and server in found.servers else []
+            )
+            if values:
+                costs[size] = Spread.of(values).median / (size if family.units else 1)
+        if costs:
+            axes.plot(list(costs), list(costs.values()), color=colour, marker="o", label=KINDS[server].title)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(family.title, loc="left", fontsize=10)
+    axes.grid(color=theme.faint, linewidth=0.5)
+    axes.set_facecolor("none")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    for side in axes.spines.values():
+        side.set_color(theme.faint)
+
+
 def multiples(workloads: Sequence[WorkloadResult], server: str) -> list[float | None]:
     """Return the median of how many times as many requests as upstream's a server answered, per workload."""
     found: list[float | None] = []
@@ -57,7 +98,9 @@ def multiples(workloads: Sequence[WorkloadResult], server: str) -> list[float | 
     return found
 
 
-def _draw(workloads: Sequence[WorkloadResult], path: Path, title: str, theme: Theme) -> None:
+@contextmanager
+def _canvas(theme: Theme, path: Path) -> Iterator[Any]:
+    """Give pyplot in the colours of a theme; what is drawn meanwhile goes to ``path``."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -65,12 +108,17 @@ def _draw(workloads: Sequence[WorkloadResult], path: Path, title: str, theme: Th
 
     colours: dict[Any, Any] = {"text.color": theme.ink, "xtick.color": theme.ink, "ytick.color": theme.ink}
     with mpl.rc_context(SETTINGS | colours):
+        yield pyplot
+        pyplot.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None})
+        pyplot.close()
+
+
+def _draw(workloads: Sequence[WorkloadResult], path: Path, title: str, theme: Theme) -> None:
+    with _canvas(theme, path) as pyplot:
         figure, axes = pyplot.subplots(figsize=(8, 0.62 * len(workloads) + 1.3))
         _bars(axes, workloads, theme)
         axes.set_title(title, loc="left")
         figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False)
-        figure.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None})
-        pyplot.close(figure)
 
 
 def _bars(axes: Any, workloads: Sequence[WorkloadResult], theme: Theme) -> None:

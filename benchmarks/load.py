@@ -23,7 +23,7 @@ from benchmarks.stats import percentile
 MARK = "RESULT "
 REQUEST_SECONDS = 30
 """After which wrk gives a request up."""
-ONE_BY_ONE_SECONDS = 120
+ONE_BY_ONE_SECONDS = 60
 
 
 class LoadFailed(RuntimeError):

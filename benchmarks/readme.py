@@ -14,12 +14,14 @@ from benchmarks import charts, report
 from benchmarks.kinds import OURS
 from benchmarks.results import Results, WorkloadResult
 from benchmarks.servers import REPOSITORY
+from benchmarks.workloads import scaling
 
 KEPT = Path(__file__).parent / "results"
 README = REPOSITORY / "README.md"
 BEGIN = "<!-- numbers: python -m benchmarks.readme -->"
 END = "<!-- end of numbers -->"
 CHART = "speed"
+SCALING = "scaling"
 TITLE = "Requests per second, as a multiple of mlflow server's"
 
 
@@ -41,19 +43,30 @@ def newest(runs: Sequence[Results]) -> list[WorkloadResult]:
 
 
 def under_load(workloads: Sequence[WorkloadResult]) -> list[WorkloadResult]:
-    """Return those that have a rate."""
-    return [one for one in workloads if any(figure.key == "rate" for figure in one.figures)]
+    """Return those that have a rate, without the sizes of one and the same request."""
+    loads = [one for one in workloads if any(figure.key == "rate" for figure in one.figures)]
+    return [one for one in loads if one not in sizes(loads)]
+
+
+def sizes(workloads: Sequence[WorkloadResult]) -> list[WorkloadResult]:
+    """Return those that show how cost grows."""
+    names = {workload.name for workload in scaling.WORKLOADS}
+    return [one for one in workloads if one.name in names]
 
 
 def section(runs: Sequence[Results]) -> str:
     """Return what stands between the comments."""
     workloads = newest(runs)
     loads = under_load(workloads)
-    parts = [_picture(loads)] if loads else []
+    parts = [_picture(CHART, f"{TITLE}: {_spoken(loads)}")] if loads else []
     parts += report.summaries(loads)
     for workload in workloads:
-        if workload not in loads:
+        if workload not in loads and workload not in sizes(workloads):
             parts.append(f"### {workload.title}\n\n{report.as_markdown(report.lines(workload))}")
+    if sizes(workloads):
+        parts.append(
+            _picture(SCALING, "CPU of a request against clients, size, runs in the database, and workers")
+        )
     notes = [f"* {one.name}: {note}\n" for one in workloads for note in report.notes(one)]
     if notes:
         parts.append("What else was seen:\n\n" + "".join(notes))
@@ -62,13 +75,13 @@ def section(runs: Sequence[Results]) -> str:
     return "\n".join(parts)
 
 
-def _picture(loads: Sequence[WorkloadResult]) -> str:
+def _picture(chart: str, alternative: str) -> str:
     places = {
-        theme: path.relative_to(REPOSITORY).as_posix() for theme, path in charts.paths(KEPT, CHART).items()
+        theme: path.relative_to(REPOSITORY).as_posix() for theme, path in charts.paths(KEPT, chart).items()
     }
     return (
         f'<picture>\n<source media="(prefers-color-scheme: dark)" srcset="{places["dark"]}">\n'
-        f'<img alt="{TITLE}: {_spoken(loads)}" src="{places["light"]}">\n</picture>\n'
+        f'<img alt="{alternative}" src="{places["light"]}">\n</picture>\n'
     )
 
 
@@ -100,9 +113,11 @@ def main(check: bool) -> None:
         raise click.ClickException("the README's numbers are not those of benchmarks/results/")
     if not check:
         README.write_text(wanted)
-        loads = under_load(newest(kept()))
-        if loads:
+        workloads = newest(kept())
+        if loads := under_load(workloads):
             charts.draw(loads, KEPT, CHART, TITLE)
+        if grown := sizes(workloads):
+            charts.draw_scaling(grown, KEPT, SCALING)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from benchmarks.client import API, Client
 from benchmarks.databases import Database
@@ -16,7 +16,7 @@ from benchmarks.workloads.writing import metric_workload, metrics_body
 
 CLIENTS = (1, 4, 16, 64, 256)
 WORKERS = (1, 2, 4)
-BATCHES = (1, 3, 10, 30, 100, 300)
+BATCHES = (1, 10, 100, 1000)
 RUNS = (1_000, 10_000, 100_000, 1_000_000)
 SEARCHED = 1000
 """Runs of the experiment that is searched; all others are of another one."""
@@ -70,9 +70,22 @@ def _runs(count: int) -> LoadWorkload:
     )
 
 
-WORKLOADS = (
-    *map(_clients, CLIENTS),
-    *map(_batch, BATCHES),
-    *map(_runs, RUNS),
-    *map(_workers, WORKERS),
+@dataclass(frozen=True)
+class Family:
+    """Workloads that differ in one size; their names are ``name_size``."""
+
+    name: str
+    title: str
+    sizes: tuple[int, ...]
+    make: Callable[[int], LoadWorkload]
+    units: bool = False
+    """Whether a request does as many units of work as its size says."""
+
+
+FAMILIES = (
+    Family("clients", "log-metric: CPU ms per request, clients", CLIENTS, _clients),
+    Family("batch", "log-batch: CPU ms per metric, metrics of a request", BATCHES, _batch, units=True),
+    Family("runs", "first page of 100 runs: CPU ms, runs in the database", RUNS, _runs),
+    Family("workers", "log-metric: CPU ms per request, workers", WORKERS, _workers),
 )
+WORKLOADS = tuple(family.make(size) for family in FAMILIES for size in family.sizes)

@@ -133,7 +133,17 @@ def test_charts_are_the_same_for_the_same_results(tmp_path: Path) -> None:
         directory.mkdir()
         charts.draw(workloads, directory, "speed", "a title")
         drawn.append([path.read_text() for path in charts.paths(directory, "speed").values()])
+        charts.draw_scaling(
+            [load("batch_10", ours=1000.0), load("batch_100", ours=100.0)], directory, "scaling"
+        )
+        drawn[-1] += [path.read_text() for path in charts.paths(directory, "scaling").values()]
     assert drawn[0] == drawn[1]
-    light, dark = drawn[0]
-    assert light != dark
-    assert all("FastTrackML" in text and "a title" in text for text in drawn[0])
+    assert len(set(drawn[0])) == 4
+    assert all("FastTrackML" in text for text in drawn[0])
+
+
+def test_sizes_are_drawn_and_not_listed() -> None:
+    text = readme.section([run(load("log_metric", ours=1000.0), load("clients_4", ours=900.0))])
+    assert "what log_metric does" in text
+    assert "what clients_4 does" not in text
+    assert "benchmarks/results/scaling-light.svg" in text
