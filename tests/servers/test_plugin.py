@@ -36,6 +36,21 @@ def create_app():
     return app
 """
 
+ASGI = """
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
+from mlflow.server.fastapi_app import create_fastapi_app
+
+app = create_fastapi_app()
+
+
+@app.middleware("http")
+async def refuse(request: Request, call_next):
+    if request.url.path != "/health" and request.headers.get("X-Pass") != "yes":
+        return PlainTextResponse("refused by the plugin", 418)
+    return await call_next(request)
+"""
+
 TAGGING = """
 from mlflow.entities import RunTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -112,6 +127,39 @@ def test_an_app_plugins_requests_are_answered_fast(refusing: RunningServer) -> N
 
 def test_an_app_plugin_is_served_behind_the_security_checks(refusing: RunningServer) -> None:
     checks_host_and_origin(refusing, PASS)
+
+
+@pytest.fixture(scope="module")
+def refusing_asgi(
+    module_ours: ServerFactory,
+    sqlite_databases: SqliteDatabases,
+    runtime_directory: dict[str, str],
+    new_directory: Callable[[], Path],
+) -> RunningServer:
+    """Our server with an app plugin that is an ASGI application around upstream's."""
+    env = installed(new_directory(), ASGI, "mlflow.app", "refusing = plugged:app")
+    uri = sqlite_databases.fresh()
+    return module_ours("--backend-store-uri", uri, "--app-name", "refusing", env=env | runtime_directory)
+
+
+def test_an_asgi_plugin_guards_every_accelerated_route(refusing_asgi: RunningServer) -> None:
+    run_id = created(send(refusing_asgi.port, accelerated.new_run(PASS)))
+    counting = Counting(refusing_asgi)
+    refused = [send(refusing_asgi.port, request) for request in accelerated.requests(run_id)]
+    assert {(answer.status, answer.body) for answer in refused} == {(418, b"refused by the plugin")}
+    assert counting.counts() == {}
+
+
+def test_an_asgi_plugins_requests_are_answered_fast(refusing_asgi: RunningServer) -> None:
+    answers_fast(refusing_asgi, PASS)
+
+
+def test_an_asgi_plugin_is_served_without_gevent_and_says_so(refusing_asgi: RunningServer) -> None:
+    assert refusing_asgi.output().count("is an ASGI application") == 1
+    models = Request("GET", "/gateway/mlflow/v1/models")
+    assert send(refusing_asgi.port, models).status == 418
+    passed = send(refusing_asgi.port, Request("GET", models.path, PASS))
+    assert (passed.status, passed.json()) == (200, {"object": "list", "data": []})
 
 
 @pytest.mark.parametrize("scheme", ["plugged", "sqlite"])

@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask
 
 from mlflow_accel import patching
-from mlflow_accel.errors import ConfigurationError
 from mlflow_accel.server import launch, runtime, worker
 
 _logger = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
 
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
-    from mlflow_accel.server import assistant, companion, fast_lane, no_auth, warmup
+    from mlflow_accel.server import asgi, assistant, companion, fast_lane, no_auth, warmup
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app_name = started.params["app_name"]
@@ -38,6 +37,8 @@ def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
         no_auth.install()
     app = _upstream_app()
     patching.apply_routes(app)
+    if not _is_wsgi(application):
+        return asgi.served(application, app_name)
     if runtime.is_arbiter():
         warmup.run(app)
     if companion.serves(app_name):
@@ -78,16 +79,14 @@ def _plugin(name: str) -> Callable[..., Any]:
     module, attribute = _find_app(name).rsplit(":", 1)
     found = getattr(importlib.import_module(module), attribute)
     application = found() if isinstance(found, types.FunctionType) else found
-    if not isinstance(application, Flask) and not _is_wsgi(application):
-        raise ConfigurationError(
-            f"--app-name {name} is an ASGI application, which mlflow-accel does not serve yet. Use `mlflow server`."
-        )
     return application  # type: ignore[no-any-return]
 
 
 def _is_wsgi(application: Any) -> bool:
     import inspect
 
+    if isinstance(application, Flask):
+        return True
     call = application if inspect.isroutine(application) else getattr(application, "__call__", None)
     return call is not None and not inspect.iscoroutinefunction(call)
 

@@ -237,6 +237,11 @@ def _peer_headers(environ: Environ) -> Headers:
     return headers
 
 
+def trusted_proxies() -> str:
+    """Return the addresses of the proxies that are believed to say for whom they ask."""
+    return os.environ.get("FORWARDED_ALLOW_IPS", TRUSTED_PROXIES)
+
+
 def origin(environ: Environ) -> tuple[tuple[str, int] | None, str]:
     """Return who asks, by address and port (0 where it is not known), and by which scheme.
 
@@ -257,10 +262,9 @@ def origin(environ: Environ) -> tuple[tuple[str, int] | None, str]:
         "scheme": environ["wsgi.url_scheme"],
         "headers": [(name, environ[key].encode("latin-1")) for name, key in sent if key in environ],
     }
-    trusted = os.environ.get("FORWARDED_ALLOW_IPS", TRUSTED_PROXIES)
     try:
         # It awaits nothing but its application, and so needs no event loop.
-        ProxyHeadersMiddleware(nothing, trusted)(scope, nothing, nothing).send(None)  # type: ignore[arg-type]
+        ProxyHeadersMiddleware(nothing, trusted_proxies())(scope, nothing, nothing).send(None)  # type: ignore[arg-type]
     except StopIteration:
         pass
     return scope["client"], scope["scheme"]

@@ -25,6 +25,10 @@ worker_class = "mlflow_accel.server.gevent_worker.Worker"
 # One import of MLflow for all workers, shared by the fork: 45 MB of 379.
 preload_app = True
 
+if startup.UNPATCHED in os.environ:
+    # An ASGI plugin's application begins to run when it is built, in threads for one.
+    worker_class, preload_app = "asgi", False
+
 # On a shared socket one worker took 19 or 20 of 20 connections.
 reuse_port = sys.platform == "linux"
 

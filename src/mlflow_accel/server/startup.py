@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -21,11 +22,14 @@ DEFERRED = ("aiohttp",)
 PERF: aiohttp takes 0.07 of the 1.4 s in which MLflow is imported.
 """
 
+UNPATCHED = "_MLFLOW_ACCEL_UNPATCHED"
+"""Set in the environment of a server whose workers run an event loop of their own instead of gevent's: see ``asgi``."""
+
 _starting = False
 
 
 def begin() -> None:
-    """Patch the standard library for gevent, and load quickly from here on, until :func:`end`."""
+    """Patch the standard library for gevent, if it is wanted, and load quickly from here on, until :func:`end`."""
     global _starting
     if _starting:
         return
@@ -34,9 +38,10 @@ def begin() -> None:
     gc.disable()
     _remember_entry_points()
     sys.meta_path.insert(0, _Deferring())
-    from gevent import monkey
+    if UNPATCHED not in os.environ:
+        from gevent import monkey
 
-    monkey.patch_all()
+        monkey.patch_all()
     _build_no_routes()
 
 
