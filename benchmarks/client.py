@@ -7,6 +7,8 @@ import json
 import time
 from typing import Any
 
+from typing_extensions import Self
+
 HEADERS = {
     "User-Agent": "mlflow-python-client/3.17.2",
     "Accept-Encoding": "gzip, deflate",
@@ -33,7 +35,7 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._used = time.monotonic()
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
