@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.databases import Database, Databases
 from benchmarks.failures import FAILURES
 from benchmarks.kinds import Kind
-from benchmarks.servers import NotAvailable, Server, wait_until_settled
+from benchmarks.servers import NotAvailable, Server, wait_until_quiet, wait_until_settled
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -89,6 +89,10 @@ class Fleet:
         """Stop a server and drop its database."""
         self._members.pop(kind.name, None)
         self._stacks.pop(kind.name).close()
+
+    def rest(self, member: Member) -> None:
+        """Wait until a server and the database have done with what they were sent."""
+        wait_until_quiet(lambda: member.server.cpu_seconds() + (self.databases.cpu_seconds() or 0.0))
 
     def background(self, name: str) -> Background:
         """Begin to watch what all servers but ``name`` use."""

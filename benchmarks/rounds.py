@@ -11,7 +11,7 @@ from benchmarks import processes
 from benchmarks.bench import Bench
 from benchmarks.client import Client
 from benchmarks.databases import POSTGRESQL, Database
-from benchmarks.failures import FAILURES, reason
+from benchmarks.failures import FAILURES, CheckFailed, reason
 from benchmarks.fleet import STEPS_PER_TURN, Fleet, Member
 from benchmarks.load import Load, LoadResult, OneByOne, Template
 from benchmarks.results import Figure, ServerResult, WorkloadResult
@@ -119,13 +119,13 @@ class LoadWorkload:
                     continue
                 try:
                     figures = self._turn(bench, fleet, entrant)
-                    if self.verify is not None and number + 1 == bench.rounds_of():
-                        self.verify(entrant.member.database)
                 except FAILURES as ex:
                     bench.failed(entrant.row, reason(ex))
                     continue
                 entrant.row.rounds.append({**entrant.constants, **figures})
                 bench.figures(self.name, kind, FIGURES, figures)
+        for entrant in entrants.values():
+            self._verify(entrant)
         return result
 
     def _enter(self, fleet: Fleet, name: str, row: ServerResult) -> _Entrant:
@@ -142,10 +142,10 @@ class LoadWorkload:
             self.check(client, database, request, data)
         entrant = _Entrant(row, member, request, list(data.runs[: self.connections]))
         entrant.constants["idle_pss"] = member.idle_pss / MEBIBYTE
-        server.wait_until_quiet()
+        fleet.rest(member)
         with fleet.databases.counted(database) as statements:
             warm = entrant.load(WARM_UP_SECONDS).wait()
-            server.wait_until_quiet()
+            fleet.rest(member)
         if not warm.answered:
             entrant.one_by_one = True
             row.note(f"no answer in {WARM_UP_SECONDS} s to {self.connections} clients: measured with one")
@@ -184,7 +184,7 @@ class LoadWorkload:
         seen = load.wait()
         after = server.tree()
         pss = processes.pss_bytes(after)
-        server.wait_until_quiet()
+        fleet.rest(entrant.member)
         # What a client did not wait for has been computed all the same, so it counts.
         used = server.cpu_seconds() - processes.cpu_seconds(before)
         database_after = fleet.databases.cpu_seconds()
@@ -224,6 +224,14 @@ class LoadWorkload:
             return seconds
         needed = math.ceil(ANSWERS_PER_CLIENT * self.connections / entrant.rate)
         return max(seconds, min(needed, PROLONGED * seconds))
+
+    def _verify(self, entrant: _Entrant) -> None:
+        """Note what is wrong in the database after all turns. The figures stay: load has its part in it."""
+        if self.verify is not None and not entrant.row.failed:
+            try:
+                self.verify(entrant.member.database)
+            except CheckFailed as ex:
+                entrant.row.note(f"afterwards {ex}")
 
     def _rows(self, database: Database) -> int:
         return database.number(f"SELECT count(*) FROM {self.rows.table}") if self.rows else 0

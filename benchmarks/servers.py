@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -78,17 +78,6 @@ class Server:
         """Wait until it has come to rest (see below)."""
         wait_until_settled([self])
 
-    def wait_until_quiet(self) -> None:
-        """Wait until requests whose clients have left are done with; ``QUIET_SECONDS`` at most."""
-        end = time.monotonic() + QUIET_SECONDS
-        previous, since = self.cpu_seconds(), time.monotonic()
-        while time.monotonic() < end:
-            time.sleep(QUIET_PAUSE)
-            used, now = self.cpu_seconds(), time.monotonic()
-            if used - previous <= QUIET_SHARE * (now - since):
-                return
-            previous, since = used, now
-
     def is_well(self) -> bool:
         """Return whether it runs and answers ``/health``."""
         return self._process.poll() is None and self._answers()
@@ -123,6 +112,21 @@ class Server:
     def _last_words(self) -> str:
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1][-300:] if lines else "it said nothing"
+
+
+def wait_until_quiet(cpu_seconds: Callable[[], float]) -> None:
+    """Wait until what ``cpu_seconds`` sums up is at rest; ``QUIET_SECONDS`` at most.
+
+    Requests whose clients have left are done with then.
+    """
+    end = time.monotonic() + QUIET_SECONDS
+    previous, since = cpu_seconds(), time.monotonic()
+    while time.monotonic() < end:
+        time.sleep(QUIET_PAUSE)
+        used, now = cpu_seconds(), time.monotonic()
+        if used - previous <= QUIET_SHARE * (now - since):
+            return
+        previous, since = used, now
 
 
 def wait_until_settled(servers: Sequence[Server]) -> None:
