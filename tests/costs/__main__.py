@@ -11,7 +11,7 @@ from tests.support.postgres import PostgresDatabases
 if __name__ == "__main__":
     if _impl.implementation() != "compiled":
         sys.exit("The stored figures are those of the compiled package.")
-    before = stored()
+    before = stored().costs
     databases = PostgresDatabases()
     try:
         now = measured(databases, sys.argv[1:] or list(before))

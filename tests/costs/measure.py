@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.postgres import PostgresDatabases
@@ -18,16 +19,29 @@ PROBE_SECONDS = 300
 Costs = dict[str, dict[str, float]]
 
 
-def stored() -> Costs:
-    """Return the stored figures, by workload."""
-    found: Costs = json.loads(STORED.read_text()) if STORED.exists() else {}
-    return found
+@dataclass(frozen=True)
+class Stored:
+    """What requests cost when they were measured last."""
+
+    python: str
+    """The release of Python that the calls were counted with: others inline more, or less."""
+    costs: Costs
+
+
+def stored() -> Stored:
+    """Return the stored figures."""
+    return Stored(**json.loads(STORED.read_text()))
 
 
 def store(costs: Costs) -> None:
     """Keep figures, one workload a line."""
-    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(found)}" for name, found in costs.items())
-    STORED.write_text(f"{{\n{lines}\n}}\n")
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in costs.items())
+    STORED.write_text(f'{{\n "python": "{python()}",\n "costs": {{\n{lines}\n }}\n}}\n')
+
+
+def python() -> str:
+    """Return the release that runs, as ``3.11``."""
+    return ".".join(map(str, sys.version_info[:2]))
 
 
 def measured(databases: PostgresDatabases, names: Sequence[str]) -> Costs:
