@@ -60,16 +60,6 @@ ROUTES: tuple[Difference, ...] = (
         "As Flask-CORS writes them: to the allowed origins only, and without Access-Control-Expose-Headers.",
         lambda finding: finding.status != 403 and finding.aspect in CROSS_ORIGIN,
     ),
-    Difference(
-        "artifact bytes",
-        "Artifacts are sent and stored by Flask's routes: a download has Flask's ETag and Cache-Control, and "
-        "an upload is answered {}. Upstream's default server has FastAPI routes in front of them.",
-        lambda finding: (
-            finding.route.split()[0] in {"GET", "PUT"}
-            and finding.route.endswith("/mlflow-artifacts/artifacts/<path:artifact_path>")
-            and finding.aspect in {"content-type", "body", "header ETag", "header Cache-Control"}
-        ),
-    ),
 )
 """Differences in the answers to single requests, with the default settings and one allowed origin."""
 

@@ -271,6 +271,33 @@ PATCHES = (
         ),
     ),
     Patch(
+        id="artifacts.get_s3_client",
+        seam="attribute",
+        upstream="mlflow.store.artifact.s3_artifact_repo:_get_s3_client",
+        replacement="mlflow_accel.artifacts.transfers:without_threads",
+        bound_in=(
+            "mlflow.store.artifact.b2_artifact_repo",
+            "mlflow.store.artifact.optimized_s3_artifact_repo",
+            "mlflow.store.artifact.r2_artifact_repo",
+        ),
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.store.artifact.s3_artifact_repo:_get_s3_client":
+                    "sha256:d90e38000a532fc1d5e1fdae8067cec5ff6ccaa95a32fd71997a6dcc2703987b",
+                "mlflow.store.artifact.s3_artifact_repo:_cached_get_s3_client":
+                    "sha256:62cb8085c213c2d8b82fd977b050750dcb07372c67efe4e0fb98421645be6655",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._get_s3_client":
+                    "sha256:285620509bd93be6413b8d517b9cdb68a2e91bf636c47af74853bcf2f132dae5",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._upload_file":
+                    "sha256:280847190e58a45a65eb202c62f0c9f74a565c85689abb87c617f6fcd520c647",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._download_file":
+                    "sha256:4d748ada21c56e0a3269900216f7fe2073a742ea99e5a655812c0eed97c53422",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository.upload_archived_trace_data_bytes":
+                    "sha256:b532bb4fd9437b0f9fc7e8296edb65d115ea8f408ec942f894f1e61017b5cc9e",
+            }),
+        ),
+    ),
+    Patch(
         id="workspace.teardown",
         seam="attribute",
         upstream="mlflow.server.workspace_helpers:workspace_teardown_request_handler",
@@ -376,6 +403,140 @@ PATCHES = (
                     "sha256:6578651ef1ad096515a58620686fad563958602a1d7ef324b374c947c2a8df19",
                 "mlflow.server.server_info_api:get_server_info":
                     "sha256:350b0eef612d73ec0abaf9ce0b187e267dc5e57990685c68f0be4fb1c54cd879",
+            }),
+        ),
+    ),
+    Patch(
+        id="artifacts.download",
+        seam="route",
+        upstream="mlflow.server.handlers:_download_artifact",
+        replacement="mlflow_accel.server.artifact_views:download",
+        endpoint="_download_artifact",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.handlers:_download_artifact":
+                    "sha256:e35613e9f29b034c0175da38548a7d76333adaf895254f4c1d6055d4cf45eaa2",
+                "mlflow.server.artifact_router:download_artifact":
+                    "sha256:2ed3f989b93b1e618583ddffd9976731b05a011b3e35ad19b5e7ec2f8b3d89d6",
+                "mlflow.server.handlers:_send_artifact":
+                    "sha256:fbbb9e8315d3b657916f495cdef4e51c8906980bb4e18ba54d3f1d2ee21cea3a",
+                "mlflow.server.handlers:_create_artifact_file_response":
+                    "sha256:f9cc3cb68af7596b4e96d06db95fa006e5a8275fa6cc2bb8db3c3237e2ff9bc1",
+                "mlflow.server.handlers:_get_artifact_repo_mlflow_artifacts":
+                    "sha256:35e7aca541e7abbd8531deb3ffb264f19c605171429fdfb3bec5bfb7f5f4d759",
+                "mlflow.server.handlers:_is_serving_proxied_artifacts":
+                    "sha256:32b27ca1a7f6a62ef51a213ee5eca83879143473dc3597ec58e4443a9050ccc6",
+                "mlflow.server.handlers:_disable_unless_serve_artifacts":
+                    "sha256:f278da130b6ee5431bb7c976909ee6ca67c444f801b9ef3aa993036f9f681970",
+                "mlflow.server.handlers:_get_workspace_scoped_repo_path_if_enabled":
+                    "sha256:51891893b2fc4d73d78f84bb8ece6000eef6425942abd1792352b03cf62865b6",
+                "mlflow.server.handlers:_content_disposition_attachment":
+                    "sha256:d29f421c217b5143b24a089dc2037e06e4f7dc81dc7f2c1f378756784003a2c1",
+                "mlflow.store.artifact.local_artifact_repo:LocalArtifactRepository.get_local_path":
+                    "sha256:7ae39244d27822a3ceb14a0b592a40ce3d9f137c9d2ec0380ac48db5964bc862",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._download_file":
+                    "sha256:4d748ada21c56e0a3269900216f7fe2073a742ea99e5a655812c0eed97c53422",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository.parse_s3_compliant_uri":
+                    "sha256:5fe2a49a7630d948b965bde958ba944ac3f42482af6421f2804579a0f448da87",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository.__init__":
+                    "sha256:ff650f2c14722d2e5f941148948a079dd589d8ebbbcd2d64af0348962470d89c",
+                "mlflow.store.artifact.gcs_artifact_repo:GCSArtifactRepository._download_file":
+                    "sha256:f0458ebdcc20c322d6d134938e51ffcaed4f36d9b883c7796c2c2b189019a518",
+                "mlflow.store.artifact.gcs_artifact_repo:GCSArtifactRepository.__init__":
+                    "sha256:35b8119a8c5453d01d4d4b74212da7563498f604d89c7775ff1ce22351ff4876",
+                "mlflow.store.artifact.azure_blob_artifact_repo:AzureBlobArtifactRepository._download_file":
+                    "sha256:d80633cbf4feac669c79d86c647d82dc29703c2f6725e00d3fe54244c7f6d4ce",
+                "mlflow.store.artifact.azure_blob_artifact_repo:AzureBlobArtifactRepository.__init__":
+                    "sha256:8b7d578e7bb4fb5614465875df2fad65ebe6dbf2c1d8d2bd0b1d06587c3480e8",
+                "mlflow.store.artifact.artifact_repo:ArtifactRepository.download_artifacts":
+                    "sha256:25949b39ff803554c9dd0c7c40b49fb70e2a9470fc7f2433da67a15b6cf76349",
+            }),
+        ),
+    ),
+    Patch(
+        id="artifacts.upload",
+        seam="route",
+        upstream="mlflow.server.handlers:_upload_artifact",
+        replacement="mlflow_accel.server.artifact_views:upload",
+        endpoint="_upload_artifact",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.handlers:_upload_artifact":
+                    "sha256:849678c2a8e21ca5d61e075f8d4c43ff90ce84f832cf55b564469b3290f662e1",
+                "mlflow.server.artifact_router:upload_artifact":
+                    "sha256:654cd6f504e088b728ee9b7886df710540963294933758d30896fb8a2777d71b",
+                "mlflow.server.handlers:_get_artifact_repo_mlflow_artifacts":
+                    "sha256:35e7aca541e7abbd8531deb3ffb264f19c605171429fdfb3bec5bfb7f5f4d759",
+                "mlflow.server.handlers:_is_serving_proxied_artifacts":
+                    "sha256:32b27ca1a7f6a62ef51a213ee5eca83879143473dc3597ec58e4443a9050ccc6",
+                "mlflow.server.handlers:_disable_unless_serve_artifacts":
+                    "sha256:f278da130b6ee5431bb7c976909ee6ca67c444f801b9ef3aa993036f9f681970",
+                "mlflow.server.handlers:_get_workspace_scoped_repo_path_if_enabled":
+                    "sha256:51891893b2fc4d73d78f84bb8ece6000eef6425942abd1792352b03cf62865b6",
+                "mlflow.server.handlers:_wrap_response":
+                    "sha256:fa6a54d2422e453dbef0b93b122e849f69ebc8271489b9ad2bc9842f34f66830",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository.log_artifact":
+                    "sha256:16fdf6a6da212a13a23e080b3774f2a3f41812b365b1f9896bbec4bfdfe1d683",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._upload_file":
+                    "sha256:280847190e58a45a65eb202c62f0c9f74a565c85689abb87c617f6fcd520c647",
+                "mlflow.store.artifact.gcs_artifact_repo:GCSArtifactRepository.log_artifact":
+                    "sha256:5f634470ed029f137f81e85987affe48f2268f14fbe53ec1fe53c0ed284ab8bb",
+                "mlflow.store.artifact.azure_blob_artifact_repo:AzureBlobArtifactRepository.log_artifact":
+                    "sha256:540e4ce4939db58ab58d8f2b3a7de85b2ac6b5eca8ed2bedc3b8f11facc9b974",
+                "mlflow.store.artifact.local_artifact_repo:LocalArtifactRepository._write_to_destination_path":
+                    "sha256:0857cfa5614b154aa7d3fbe0ebde2a4305888325a4b739e952d26cef8691960b",
+                "mlflow.store.artifact.local_artifact_repo:LocalArtifactRepository.log_artifact_from_stream":
+                    "sha256:b732b3f6456958e6189ca5571cbd190a2c88c6ee7d95f3e49f8f9965097e4285",
+                "mlflow.store.artifact.local_artifact_repo:LocalArtifactRepository.log_artifact_from_async_stream":
+                    "sha256:d13328e5cf0d5916f18d7368164c78c095895399cf51e7b885331835e1c0a8b5",
+            }),
+        ),
+    ),
+    Patch(
+        id="artifacts.send_artifact",
+        seam="attribute",
+        upstream="mlflow.server.handlers:_send_artifact",
+        replacement="mlflow_accel.server.artifact_views:send_artifact",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.handlers:_send_artifact":
+                    "sha256:fbbb9e8315d3b657916f495cdef4e51c8906980bb4e18ba54d3f1d2ee21cea3a",
+                "mlflow.server.handlers:_create_temp_artifact_file_response":
+                    "sha256:b9c78cc38b03ae136a8fb2f5fc8f653506495759b0648322d88ee6867fdd36b0",
+                "mlflow.server.handlers:_response_with_file_attachment_headers":
+                    "sha256:01aa5c02676c7ad3b2ea902f3f645d59511041164db19ab6f79694bd4176e7ea",
+                "mlflow.server.handlers:_content_disposition_attachment":
+                    "sha256:d29f421c217b5143b24a089dc2037e06e4f7dc81dc7f2c1f378756784003a2c1",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._download_file":
+                    "sha256:4d748ada21c56e0a3269900216f7fe2073a742ea99e5a655812c0eed97c53422",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository.parse_s3_compliant_uri":
+                    "sha256:5fe2a49a7630d948b965bde958ba944ac3f42482af6421f2804579a0f448da87",
+                "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository.__init__":
+                    "sha256:ff650f2c14722d2e5f941148948a079dd589d8ebbbcd2d64af0348962470d89c",
+                "mlflow.store.artifact.gcs_artifact_repo:GCSArtifactRepository._download_file":
+                    "sha256:f0458ebdcc20c322d6d134938e51ffcaed4f36d9b883c7796c2c2b189019a518",
+                "mlflow.store.artifact.gcs_artifact_repo:GCSArtifactRepository.__init__":
+                    "sha256:35b8119a8c5453d01d4d4b74212da7563498f604d89c7775ff1ce22351ff4876",
+                "mlflow.store.artifact.azure_blob_artifact_repo:AzureBlobArtifactRepository._download_file":
+                    "sha256:d80633cbf4feac669c79d86c647d82dc29703c2f6725e00d3fe54244c7f6d4ce",
+                "mlflow.store.artifact.azure_blob_artifact_repo:AzureBlobArtifactRepository.__init__":
+                    "sha256:8b7d578e7bb4fb5614465875df2fad65ebe6dbf2c1d8d2bd0b1d06587c3480e8",
+                "mlflow.store.artifact.artifact_repo:ArtifactRepository.download_artifacts":
+                    "sha256:25949b39ff803554c9dd0c7c40b49fb70e2a9470fc7f2433da67a15b6cf76349",
+            }),
+        ),
+    ),
+    Patch(
+        id="artifacts.file_response",
+        seam="attribute",
+        upstream="mlflow.server.handlers:_create_artifact_file_response",
+        replacement="mlflow_accel.server.artifact_views:file_response",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.handlers:_create_artifact_file_response":
+                    "sha256:f9cc3cb68af7596b4e96d06db95fa006e5a8275fa6cc2bb8db3c3237e2ff9bc1",
+                "mlflow.server.handlers:_response_with_file_attachment_headers":
+                    "sha256:01aa5c02676c7ad3b2ea902f3f645d59511041164db19ab6f79694bd4176e7ea",
             }),
         ),
     ),

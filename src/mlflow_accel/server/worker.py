@@ -16,13 +16,16 @@ _entered = 0
 
 
 def enter() -> None:
-    """Give this worker its counters, let its SQLite calls run in threads, and look for work for the job runner."""
+    """Give this worker its counters and its threads, and look for work for the job runner."""
+    from mlflow_accel import artifacts  # imports MLflow, of which the launch decides when
+
     global _entered
     if _entered == os.getpid():
         return
     _entered = os.getpid()
     runtime.attach()
     engines.use_threads()
+    artifacts.use_threads()
     jobs.start_runner_if_needed()
 
 

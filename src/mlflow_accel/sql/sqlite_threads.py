@@ -14,16 +14,14 @@ import functools
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from gevent import get_hub, monkey
 from sqlalchemy import Connection, Engine, event
 
 from mlflow_accel.sql import file_systems, urls
-
-T = TypeVar("T")
+from mlflow_accel.threads import NativeThreads
 
 MODE = "mlflow_accel_mode"
 """The execution option by which a managed session says whether it will write: ``read`` or ``write``."""
@@ -31,40 +29,12 @@ MODE = "mlflow_accel_mode"
 BUSY_SECONDS = 20.0
 """How long a writer waits for another; upstream's own figure."""
 
-_pool: Any = None
+in_thread = NativeThreads()
+"""Runs a call to SQLite."""
+
+use_threads = in_thread.use
+
 _writers: dict[str, threading.Lock] = defaultdict(threading.Lock)
-
-
-def use_threads() -> bool:
-    """From now on run calls in gevent's thread pool, if gevent is in use; return whether it is.
-
-    Called in workers only: threads do not survive a fork.
-    """
-    global _pool
-    if monkey.is_module_patched("threading"):
-        _pool = get_hub().threadpool
-    return _pool is not None
-
-
-def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Call ``function`` in the thread pool, and wait for it without stopping other requests.
-
-    It must take no lock that a greenlet takes: gevent's locks can lose a wake-up from another thread.
-    """
-    if _pool is None:
-        return function(*arguments)
-    result, error = _pool.apply(caught, (function, arguments))
-    if error is not None:
-        raise error
-    return result  # type: ignore[no-any-return]
-
-
-def caught(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T | None, BaseException | None]:
-    """Call ``function``; its error is a result, since gevent prints what a pool's thread raises."""
-    try:
-        return function(*arguments), None
-    except BaseException as ex:
-        return None, ex
 
 
 class ThreadedCursor(sqlite3.Cursor):
