@@ -75,8 +75,12 @@ class Bench:
         return [*self.kinds[first:], *self.kinds[:first]]
 
     @contextmanager
-    def running(self, kind: Kind, database: Database, workers: int) -> Iterator[Server]:
+    def running(
+        self, kind: Kind, database: Database, workers: int, artifacts: str | None = None
+    ) -> Iterator[Server]:
         """Start a server; one that failed on this kind of database is not tried again.
+
+        ``artifacts`` as :func:`servers.running` takes it.
 
         Raises:
             NotAvailable: it does not start here.
@@ -88,7 +92,7 @@ class Bench:
             raise NotAvailable(self._missing[place])
         with ExitStack() as stack:
             try:
-                server = stack.enter_context(servers.running(kind, database.uri, workers, self.logs))
+                server = stack.enter_context(servers.running(kind, database.uri, workers, self.logs, artifacts))
             except NotAvailable as ex:
                 self._missing[place] = str(ex)
                 raise

@@ -25,7 +25,8 @@ class Options:
     workers: int
     uri: str
     """The database, as SQLAlchemy writes it."""
-    artifacts: Path
+    artifacts: str
+    """A directory, or the URI of a store."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Kind:
 def _mlflow_options(options: Options) -> list[str]:
     return [
         *("--host", "127.0.0.1", "--port", str(options.port), "--workers", str(options.workers)),
-        *("--backend-store-uri", options.uri, "--artifacts-destination", str(options.artifacts)),
+        *("--backend-store-uri", options.uri, "--artifacts-destination", options.artifacts),
     ]
 
 
@@ -79,7 +80,7 @@ def _fasttrackml(options: Options) -> list[str]:
     uri = options.uri.replace("sqlite:///", "sqlite://")
     return [
         *("fml", "server", "--listen-address", f"127.0.0.1:{options.port}", "--database-uri", uri),
-        *("--default-artifact-root", str(options.artifacts), "--log-level", "warn"),
+        *("--default-artifact-root", options.artifacts, "--log-level", "warn"),
     ]
 
 
@@ -113,7 +114,7 @@ def _rename_library(packages: Path) -> None:
         shutil.copyfile(library, library.with_suffix(".so"))
 
 
-UPSTREAM = Environment("mlflow", ("mlflow==3.17.2", "psycopg[binary]>=3.1.14"))
+UPSTREAM = Environment("mlflow", ("mlflow==3.17.2", "psycopg[binary]>=3.1.14", "boto3>=1.36"))
 # 0.2.2, the newest, cannot log a metric on PostgreSQL, and works with this MLflow and SQLAlchemy at most.
 MLFLOW_GO = Environment(
     "mlflow-go",

@@ -146,8 +146,12 @@ def wait_until_settled(servers: Sequence[Server]) -> None:
 
 
 @contextmanager
-def running(kind: Kind, uri: str, workers: int, logs: Path) -> Iterator[Server]:
+def running(
+    kind: Kind, uri: str, workers: int, logs: Path, artifacts: str | None = None
+) -> Iterator[Server]:
     """Start a server of ``kind`` on the database ``uri`` and stop it at the end; its output goes to ``logs``.
+
+    ``artifacts`` is the store of its artifacts; None: a directory that ends with it.
 
     Raises:
         NotAvailable: it did not start.
@@ -159,7 +163,9 @@ def running(kind: Kind, uri: str, workers: int, logs: Path) -> Iterator[Server]:
         log.open("wb") as out,
     ):
         environment = environment_of(kind)
-        program, *arguments = kind.command(Options(port, workers, uri, Path(home, "artifacts")))
+        program, *arguments = kind.command(
+            Options(port, workers, uri, artifacts or str(Path(home, "artifacts")))
+        )
         since = time.monotonic()
         process = subprocess.Popen(
             [shutil.which(program, path=environment["PATH"]) or program, *arguments],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.bench import Workload
 from benchmarks.workloads import (
+    artifacts_local,
+    artifacts_s3,
     experiments_search,
     floor,
     health,
@@ -55,6 +57,7 @@ GROUPS: dict[str, tuple[Workload, ...]] = {
         runs_search_wide.WORKLOAD,
     ),
     "operation": (startup.WORKLOAD, memory.WORKLOAD, health.WORKLOAD, floor.WORKLOAD, mixed.WORKLOAD),
+    "artifacts": (artifacts_local.WORKLOAD, artifacts_s3.WORKLOAD),
     "published": published.WORKLOADS,
     "scaling": scaling.WORKLOADS,
 }
