@@ -31,7 +31,7 @@ FIGURES = [
 
 def size(bench: Bench) -> int:
     """Return the artifact's size in bytes: ``MLFLOW_BENCH_ARTIFACT_MIB``, or what the length of the run allows."""
-    return int(os.environ.get("MLFLOW_BENCH_ARTIFACT_MIB", 256 if bench.quick else 5120)) * MEBIBYTE
+    return int(os.environ.get("MLFLOW_BENCH_ARTIFACT_MIB") or (256 if bench.quick else 5120)) * MEBIBYTE
 
 
 def measure(bench: Bench, kind: Kind, artifacts: str | None) -> dict[str, float]:

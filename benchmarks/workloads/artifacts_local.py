@@ -14,5 +14,9 @@ def _measure(bench: Bench, kind: Kind, row: ServerResult) -> dict[str, float]:
 
 
 WORKLOAD = AloneWorkload(
-    "artifacts_local", "one large artifact through the proxy, stored in a local directory", FIGURES, _measure
+    "artifacts_local",
+    "one large artifact through the proxy, stored in a local directory",
+    FIGURES,
+    _measure,
+    rounds=(2, 1),
 )

@@ -95,5 +95,9 @@ def _create_bucket(port: int) -> None:
 
 
 WORKLOAD = AloneWorkload(
-    "artifacts_s3", "one large artifact through the proxy, stored in S3 (a stand-in here)", FIGURES, _measure
+    "artifacts_s3",
+    "one large artifact through the proxy, stored in S3 (a stand-in here)",
+    FIGURES,
+    _measure,
+    rounds=(1, 1),
 )
