@@ -20,12 +20,12 @@ SAMPLE_SECONDS = 0.2
 
 FIGURES = [
     Figure("size", "artifact, MiB", digits=0),
-    Figure("up", "upload, MiB/s", compared=True, digits=0),
-    Figure("down", "download, MiB/s", compared=True, digits=0),
+    Figure("up", "upload, MiB/s", higher_is_better=True, compared=True, digits=0),
+    Figure("down", "download, MiB/s", higher_is_better=True, compared=True, digits=0),
     Figure("first_byte", "first byte, ms", compared=True, digits=0),
     Figure("up_memory", "PSS above idle, uploading, MiB", compared=True, digits=0),
     Figure("down_memory", "PSS above idle, downloading, MiB", compared=True, digits=0),
-    Figure("cpu", "CPU s per GiB, both ways", compared=True, digits=2),
+    Figure("cpu_per_gib", "CPU s per GiB, both ways", compared=True, digits=2),
 ]
 
 
@@ -57,7 +57,7 @@ def measure(bench: Bench, kind: Kind, artifacts: str | None) -> dict[str, float]
         "first_byte": down["first_byte"] * 1000,
         "up_memory": (uploading.bytes - idle) / MEBIBYTE,
         "down_memory": (downloading.bytes - idle) / MEBIBYTE,
-        "cpu": cpu / (2 * length / 2**30),
+        "cpu_per_gib": cpu / (2 * length / 2**30),
     }
 
 
