@@ -145,7 +145,7 @@ def in_s3(sqlite_databases: SqliteDatabases, new_directory: Callable[[], Path]) 
 
         def stored(which: int, path: str) -> bytes | None:
             key = f"{('upstream', 'ours')[which]}/x/0/somewhere/artifacts/{path}"
-            if key not in store.keys():
+            if key not in store.objects():
                 return None
             body: bytes = store.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
             return body

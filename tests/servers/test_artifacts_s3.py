@@ -106,7 +106,7 @@ def test_many_uploads_and_downloads_at_a_time(in_s3: RunningServer, store: S3) -
             assert send(in_s3.port, Request("GET", "/health")).body == b"OK"
             everyone.wait()
         assert all(each.result() for each in done)
-    assert len(store.keys("root/many/")) == AT_ONCE
+    assert len(store.objects("root/many/")) == AT_ONCE
 
 
 def test_many_transfers_of_upstreams_own_at_a_time(in_s3: RunningServer, store: S3) -> None:
@@ -124,7 +124,7 @@ def test_many_transfers_of_upstreams_own_at_a_time(in_s3: RunningServer, store: 
 
     with ThreadPoolExecutor(5) as pool:
         assert set(pool.map(transfer, range(5))) == {(200, 400)}
-    assert len(store.keys(f"root/0/{run_id}/artifacts/own/")) == 5
+    assert len(store.objects(f"root/0/{run_id}/artifacts/own/")) == 5
 
 
 def _break_off(port: int, head: str, body: bytes, when: Callable[[], bool]) -> None:
@@ -148,7 +148,7 @@ def test_a_broken_upload_leaves_nothing_in_s3(
     key = "root/broken/x.bin"
     _break_off(in_s3.port, head, first + SEVERAL_PARTS, lambda: key in store.unfinished())
     eventually(lambda: not store.unfinished())
-    assert key not in store.keys()
+    assert key not in store.objects()
 
 
 @pytest.mark.parametrize(("head", "first"), HEADS.values(), ids=HEADS)
@@ -174,7 +174,7 @@ def test_an_upload_that_s3_refuses_leaves_nothing(in_s3: RunningServer, store: S
     length = {"Content-Length": str(2 * len(SEVERAL_PARTS))}
     assert send(in_s3.port, Request("PUT", f"{PROXY}/refused/x.bin", length), pieces=halves).status == 500
     assert not store.unfinished()
-    assert key not in store.keys()
+    assert key not in store.objects()
     assert send(in_s3.port, Request("GET", "/health")).status == 200
 
 

@@ -37,8 +37,8 @@ class S3:
         )
         self.client.create_bucket(Bucket=BUCKET)
 
-    def keys(self, prefix: str = "") -> list[str]:
-        """Return the keys of all objects below ``prefix``."""
+    def objects(self, prefix: str = "") -> list[str]:
+        """Return the keys of the objects below ``prefix``."""
         listed = self.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return [each["Key"] for each in listed.get("Contents", ())]
 
