@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.parity.bodies_fastapi import FASTAPI, MCP, MCP_PATHS
 from tests.parity.bodies_genai import EVALUATION, GATEWAY, TRACES
 from tests.parity.bodies_tracking import REGISTRY, TRACKING
 
@@ -44,6 +45,10 @@ VALUES: Mapping[str, object] = {
     "tags": [{"key": "tag", "value": "2"}],
     "params": [{"key": "p", "value": "1"}],
     "max_results": 10,
+    # Of the assistant and the gateway: nothing that a program or another machine would be asked for.
+    "session_id": "00000000-0000-4000-8000-000000000000",
+    "provider": "claude_code",
+    "endpoint_name": "absent-endpoint",
 }
 """Values by the name of the field or path parameter, wherever nothing else is said."""
 
@@ -56,8 +61,9 @@ NAMES: Mapping[str, str] = {
     "issues": "slow",
     "experiments": "experiment $set",
     "workspaces": "team",
+    "mcp-servers": "io.test/server$set",
 }
-"""What the field ``name`` holds, by the area of the route."""
+"""What the field or path parameter ``name`` holds, by the area of the route."""
 
 NEW_FILE = "$experiment_id/$run_id/artifacts/notes/new.txt"
 
@@ -67,6 +73,7 @@ PATHS: Mapping[str, Mapping[str, object]] = {
     "GET /static-files/<path:path>": {"path": "index.html"},
     "GET 2.0/mlflow/traces/<request_id>/info": {"request_id": "$old_trace_id"},
     "PATCH 2.0/mlflow/traces/<request_id>": {"request_id": "$old_trace_id"},
+    **MCP_PATHS,
 }
 """Path parameters that differ from ``VALUES``."""
 
@@ -75,5 +82,5 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
 }
 """The query of a route that takes a body too."""
 
-BODIES: Mapping[str, object] = {**TRACKING, **REGISTRY, **TRACES, **EVALUATION, **GATEWAY}
+BODIES: Mapping[str, object] = {**TRACKING, **REGISTRY, **TRACES, **EVALUATION, **GATEWAY, **MCP, **FASTAPI}
 """The query of a GET, the JSON of everything else, or text that is sent as it stands; by the route's key."""

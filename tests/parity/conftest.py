@@ -80,7 +80,9 @@ def serve(factory: ServerFactory, state: State, *options: str, **how: Any) -> Se
     artifacts = Path(tempfile.mkdtemp(dir=state.artifacts.parent))
     shutil.copytree(state.artifacts, artifacts, dirs_exist_ok=True)
     own = ("--backend-store-uri", uri, "--artifacts-destination", str(artifacts))
-    return factory(*own, *options, **{**how, "env": {**SERVER_ENV, **how.get("env", {})}}), uri
+    # The assistant keeps its settings in the user's home directory.
+    home = {"HOME": tempfile.mkdtemp(dir=state.artifacts.parent)}
+    return factory(*own, *options, **{**how, "env": {**SERVER_ENV, **home, **how.get("env", {})}}), uri
 
 
 PairStarter = Callable[..., AbstractContextManager[Pair]]

@@ -24,7 +24,7 @@ EPOCH = r"(?<![0-9A-Za-z.])1\d{12}(?:\d{3}|\d{6})?(?![0-9A-Za-z.])"
 DIGEST = r"(?:\A|(?<=\A'))[0-9a-f]{8}(?='?\Z)"
 MADE_UP = re.compile(f"({ISO_TIME}|{UUID}|{HEX}|{NAME}|{EPOCH}|{DIGEST})")
 
-IN_ORDER_OF_IDS = {"budget_policies", "endpoints", "guardrails", "windows"}
+IN_ORDER_OF_IDS = {"budget_policies", "endpoints", "guardrails", "mcp_access_endpoints", "windows"}
 """Lists that come in the order of the identifiers that were made up, another one on each server."""
 
 CLOCK_SLACK_MS = 2000

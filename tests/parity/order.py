@@ -42,6 +42,12 @@ LAST = (
     "DELETE gateway/budgets/delete",
     "DELETE scorers/delete",
     "DELETE webhooks/<webhook_id>",
+    "DELETE mcp-servers/<path:name>/versions/<path:version>/tags/<path:key>",
+    "DELETE mcp-servers/<path:name>/tags/<path:key>",
+    "DELETE mcp-servers/<path:name>/aliases/<path:alias>",
+    "DELETE mcp-servers/<path:name>/endpoints/<endpoint_id>",
+    "DELETE mcp-servers/<path:name>/versions/<path:version>",
+    "DELETE mcp-servers/<path:name>",
 )
 """Routes that take something away or bring it back, in the order in which they can."""
 

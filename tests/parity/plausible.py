@@ -41,8 +41,7 @@ def _from_message(route: Route) -> dict[str, object]:
     if message is None:
         return {}
     in_path = set(re.findall(r"<(?:\w+:)?(\w+)>", route.rule))
-    area = route.rule.split("/mlflow/")[-1].split("/")[0]
-    values = {**VALUES, "name": NAMES.get(area, "name $set")}
+    values = _values(route)
     return {
         field.name: values[field.name]
         for field in message.fields
@@ -50,9 +49,15 @@ def _from_message(route: Route) -> dict[str, object]:
     }
 
 
+def _values(route: Route) -> dict[str, object]:
+    """Return the values of fields and path parameters, by their name."""
+    area = route.rule.split("/mlflow/")[-1].split("/")[0]
+    return {**VALUES, "name": NAMES.get(area, "name $set")}
+
+
 def _path(route: Route, ids: Ids) -> str:
     """Return the route's path with each parameter replaced by what was seeded."""
-    values = {**VALUES, **PATHS.get(route.key, {})}
+    values = {**_values(route), **PATHS.get(route.key, {})}
 
     def value(match: re.Match[str]) -> str:
         return quote(cast(str, fill(values[match.group(1)], ids)))

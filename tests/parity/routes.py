@@ -1,8 +1,9 @@
-"""Upstream's routes, read off its Flask application."""
+"""Upstream's routes, read off its Flask application and the FastAPI application around it."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,9 +12,18 @@ from tests.support.processes import clean_environment
 
 LIST_ROUTES = """
 import json
-from mlflow.server import app
-rules = [(r.rule, m) for r in app.url_map.iter_rules() for m in r.methods - {"HEAD", "OPTIONS"}]
-print(json.dumps(sorted(rules)))
+from mlflow.server import app, fastapi_app
+
+def native(routes):
+    for route in routes:
+        if hasattr(route, "effective_candidates"):
+            yield from native(route.effective_candidates())
+        elif hasattr(route, "methods"):
+            yield route
+
+rules = [(r.rule, r.methods) for r in app.url_map.iter_rules()]
+rules += [(r.path, r.methods) for r in native(fastapi_app.app.routes)]
+print(json.dumps(sorted((rule, method) for rule, methods in rules for method in methods - {"HEAD", "OPTIONS"})))
 """
 
 
@@ -39,7 +49,7 @@ class Route:
 
 
 def upstream_routes() -> list[Route]:
-    """Return every method and path rule of upstream's Flask application, but HEAD and OPTIONS.
+    """Return every method and path rule of upstream's default server, in Flask's form, but HEAD and OPTIONS.
 
     The application is imported in a process of its own: it reads its settings while it is imported.
     """
@@ -48,4 +58,8 @@ def upstream_routes() -> list[Route]:
         command, env=clean_environment(), check=True, capture_output=True, timeout=120
     ).stdout
     # An application plugin or a rule may be there twice, once per handler: one request asks them both.
-    return sorted({Route(rule, method) for rule, method in json.loads(listed)})
+    return sorted({Route(_in_flasks_form(rule), method) for rule, method in json.loads(listed)})
+
+
+def _in_flasks_form(rule: str) -> str:
+    return re.sub(r"{(\w+)}", r"<\1>", re.sub(r"{(\w+):path}", r"<path:\1>", rule))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.parity.bodies_fastapi import server_json
 from tests.parity.templates import START_MS, Step
 
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
+MCP = f"{V3}/mcp-servers"
 
 
 def _metrics() -> Iterator[dict[str, object]]:
@@ -316,5 +318,23 @@ STEPS = (
             "budget_action": "ALERT",
         },
         {"budget_policy_id": "budget_policy.budget_policy_id"},
+    ),
+    Step("POST", MCP, {"name": "io.test/server$set", "description": "about it"}),
+    *(
+        Step("POST", f"{MCP}/io.test/server$set/versions", {"server_json": server_json(version)})
+        for version in ("1.0.0", "1.0.1")
+    ),
+    Step(
+        "POST",
+        f"{MCP}/io.test/server$set/versions/1.0.1/tags",
+        {"key": "tag", "value": "1"},
+    ),
+    Step("POST", f"{MCP}/io.test/server$set/tags", {"key": "tag", "value": "1"}),
+    Step("POST", f"{MCP}/io.test/server$set/aliases", {"alias": "champion", "version": "1.0.0"}),
+    Step(
+        "POST",
+        f"{MCP}/io.test/server$set/endpoints",
+        {"server_version": "1.0.0", "url": "https://mcp.example/$set"},
+        {"mcp_endpoint_id": "id"},
     ),
 )
