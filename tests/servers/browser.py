@@ -97,6 +97,21 @@ class Browser:
             self._driver.save_screenshot(str(shot))
         return requests
 
+    def open(self, url: str) -> Requests:
+        """Go to ``url``, without loading the document anew if it is there already; wait until nothing more is asked for.
+
+        Raises:
+            AssertionError: requests stay open; it holds what the page says.
+        """
+        requests = Requests(self._driver)
+        self._driver.get(url)
+        wait: WebDriverWait[webdriver.Chrome] = WebDriverWait(self._driver, TIMEOUT_SECONDS, POLL_SECONDS)
+        try:
+            wait.until(lambda _: requests.are_over())
+        except TimeoutException:
+            raise AssertionError(f"{url}: requests stay open; it says:\n{self.text()}") from None
+        return requests
+
     def text(self) -> str:
         """Return what is visible."""
         return self._driver.find_element(By.TAG_NAME, "body").text

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_accel.server import assistant
 from tests.servers import journal
 from tests.servers.browser import FAILED, Browser, chromium
 from tests.servers.journal import Journal, client_of
+from tests.servers.test_companion import companions
 from tests.support.databases import SqliteDatabases
 from tests.support.processes import RunningServer
 from tests.support.servers import ServerFactory
@@ -39,6 +41,7 @@ PAGES = {
     "model": Page("/#/models/{j.model}", ("{j.model}", "a classifier", "Version 2", "champion")),
     "prompts": Page("/#/prompts", ("{j.prompt}",)),
 }
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -110,3 +113,45 @@ def test_a_page_is_the_same_as_on_upstreams_server(sites: Sites, name: str) -> N
     assert ours.text == upstream.text
     assert {path for path, _ in upstream.requests} - {path for path, _ in ours.requests} == set()
     assert ours.failures() - upstream.failures() == set()
+
+
+EXPERIMENT = "/#/experiments/{j.experiment_id}"
+EVERY_PAGE = (
+    "/#/",
+    *(page.path for page in PAGES.values()),
+    *(
+        f"{EXPERIMENT}/{tab}"
+        for tab in (
+            "traces",
+            "chat-sessions",
+            "datasets",
+            "evaluation-runs",
+            "judges",
+            "models",
+            "overview/usage",
+            "playground",
+            "prompts",
+            "review-queue",
+        )
+    ),
+    "/#/gateway",
+    "/#/gateway/api-keys",
+    "/#/gateway/budgets",
+    "/#/gateway/endpoints/create",
+    "/#/gateway/usage",
+    "/#/settings",
+)
+"""All but the registry of MCP servers, whose rows only the companion has."""
+
+
+def test_no_page_starts_the_companion(sites: Sites) -> None:
+    asked: set[tuple[str, int]] = set()
+    absent = []
+    for page in EVERY_PAGE:
+        requests = sites.browser.open(f"http://127.0.0.1:{sites.ours.port}{page.format(j=sites.journal)}")
+        asked |= requests.answered()
+        if "Page Not Found" in sites.browser.text():
+            absent.append(page)
+    assert not absent
+    assert {(assistant.CONFIG, 200), (assistant.PROVIDERS, 200)} <= asked
+    assert not companions(sites.ours)

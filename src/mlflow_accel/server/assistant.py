@@ -42,10 +42,11 @@ def providers() -> Any:
 
 
 def _answered(asked: Coroutine[Any, Any, Any]) -> Any:
-    """Return what upstream's function returns, or decline to the companion if it wants to await something."""
+    """Return what upstream's function returns, or decline to the companion if it wants to wait for something."""
+    from mlflow_accel.server import asgi_answers
+
     try:
-        asked.send(None)
-    except StopIteration as finished:
-        return Response(finished.value.model_dump_json(), mimetype="application/json")
-    asked.close()
-    return companion.answer
+        found = asgi_answers.returned(asked)
+    except RuntimeError:
+        return companion.answer
+    return Response(found.model_dump_json(), mimetype="application/json")
