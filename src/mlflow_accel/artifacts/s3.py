@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Any
 
+import boto3
 from boto3.s3.transfer import S3Transfer
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,6 +17,14 @@ from mlflow_accel.artifacts import parts
 from mlflow_accel.artifacts.model import SLICE, Artifact, Slices, Source
 
 _logger = logging.getLogger(__name__)
+
+
+def load_sdk() -> None:
+    """Let boto3's default session, of which upstream's clients are made, read its descriptions of S3.
+
+    The client is thrown away; it is told its keys, so that nobody is asked for any.
+    """
+    boto3.client("s3", region_name="us-east-1", aws_access_key_id="-", aws_secret_access_key="-").close()
 
 
 def find(repository: Any, path: str) -> Artifact | None:

@@ -1,4 +1,4 @@
-"""Requests that are made before the fork, so that what they leave behind is shared.
+"""What is done before the fork, so that what it leaves behind is shared.
 
 The first search in a process imports modules, configures mappers and compiles statements. In each worker that costs
 the first client some hundred ms, and leaves long-lived objects between short-lived ones, whose memory then cannot be
@@ -8,9 +8,13 @@ given back.
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from flask import Flask
+from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
+
+from mlflow_accel import artifacts
 
 _logger = logging.getLogger(__name__)
 
@@ -26,7 +30,12 @@ REQUESTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def run(app: Flask) -> None:
-    """Call upstream's views of ``REQUESTS``; whatever they answer is thrown away."""
+    """Load the SDK of the artifacts' store, and call upstream's views of ``REQUESTS``, whose answers are thrown away."""
+    try:
+        artifacts.load_sdk(os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, ""))
+    except Exception:
+        # Whoever asks for an artifact will be told.
+        _logger.debug("Loading the SDK of the artifacts' store failed", exc_info=True)
     for endpoint, method, values in REQUESTS:
         sent = {"json": values} if method == "POST" else {"query_string": values}
         with app.test_request_context("/", method=method, **sent):
