@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -109,7 +111,8 @@ def main(
     logs = path.with_suffix(".logs")
     logs.mkdir(exist_ok=True)
     console = Console()
-    _run(results, path, logs, console)
+    with _in_progress(logs):
+        _run(results, path, logs, console)
     for workload_result in results.workloads:
         console.print(report.table(workload_result))
     text = report.markdown(results)
@@ -122,13 +125,35 @@ def _interrupted() -> tuple[Path, Results]:
     """Return the newest run that has not finished, with what it has."""
     for path in sorted(OUT.glob("*.json"), reverse=True):
         results = Results.load(path)
-        if results.finished:
+        if results.finished or _is_in_progress(path.with_suffix(".logs")):
             continue
         begun, now = results.machine["commit"], machine()["commit"]
         if begun != now:
             raise click.ClickException(f"{path.name} was begun on commit {begun[:12]}, this is {now[:12]}")
         return path, results
     raise click.ClickException(f"no run in {OUT} was interrupted")
+
+
+@contextmanager
+def _in_progress(logs: Path) -> Iterator[None]:
+    """Keep others from going on with this run meanwhile."""
+    directory = os.open(logs, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
+
+
+def _is_in_progress(logs: Path) -> bool:
+    directory = os.open(logs, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
+    return False
 
 
 def _run(results: Results, path: Path, logs: Path, console: Console) -> None:
