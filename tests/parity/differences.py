@@ -77,13 +77,15 @@ WORKSPACES: tuple[Difference, ...] = (
 AUTH: tuple[Difference, ...] = (
     Difference(
         "unknown user",
-        "Refused by Flask, with the security headers: upstream's default server refuses artifact bytes before it adds "
-        "them.",
+        "Refused by Flask, with the security headers, and as HTML: upstream's default server refuses artifact bytes "
+        "before it adds them, and as plain text.",
         lambda finding: (
             finding.status == 401
             and "/mlflow-artifacts/artifacts/" in finding.route
-            and finding.aspect in SECURITY
-            and finding.upstream == []
+            and (
+                (finding.aspect in SECURITY and finding.upstream == [])
+                or (finding.aspect == "content-type" and finding.upstream == ["text/plain; charset=utf-8"])
+            )
         ),
     ),
 )
