@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from tests.support.http import Connection, Request, json_request, send
@@ -29,4 +31,15 @@ def test_an_idle_connection_does_not_keep_it_from_ending(ours: ServerFactory, sq
     with Connection(server.port) as connection:
         assert connection.send(Request("GET", "/health")).status == 200
         server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(SOON_SECONDS) == 0
+
+
+def test_who_connects_while_it_stops_does_not_keep_it_from_ending(ours: ServerFactory, sqlite_uri: str) -> None:
+    server = ours("--backend-store-uri", sqlite_uri)
+    with ExitStack() as connections:
+        server.process.send_signal(signal.SIGTERM)
+        for _ in range(20):
+            with suppress(ConnectionRefusedError):
+                connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            time.sleep(0.05)
         assert server.process.wait(SOON_SECONDS) == 0

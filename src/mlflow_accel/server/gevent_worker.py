@@ -7,6 +7,9 @@ from typing import Any
 import gevent
 from gunicorn.workers.ggevent import GeventWorker
 
+CLOSE_SECONDS = 1.0
+"""How often connections without a request are looked for while the worker stops."""
+
 
 class Worker(GeventWorker):  # type: ignore[misc]
     """Upstream's server closes idle connections when it stops; gunicorn waits for them as for requests, for 30 s."""
@@ -25,9 +28,13 @@ class Worker(GeventWorker):  # type: ignore[misc]
         gevent.spawn(self._close_idle)
 
     def _close_idle(self) -> None:
-        # What gunicorn itself raises where a connection is to be closed without an error.
-        for connection in list(self._idle):
-            gevent.kill(connection, StopIteration)
+        # Again and again: up to a second goes by until gunicorn stops listening, and whoever connects meanwhile and
+        # asks for nothing would be waited for, too.
+        while True:
+            for connection in list(self._idle):
+                # What gunicorn itself raises where a connection is to be closed without an error.
+                gevent.kill(connection, StopIteration)
+            gevent.sleep(CLOSE_SECONDS)
 
 
 class _Idle:
