@@ -48,11 +48,11 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def eventually(what: Callable[[], bool]) -> None:
-    """Wait until ``what()`` is true; fail after ``SOON_SECONDS``."""
-    deadline = time.monotonic() + SOON_SECONDS
+def eventually(what: Callable[[], bool], seconds: float = SOON_SECONDS) -> None:
+    """Wait until ``what()`` is true; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < deadline, f"still not true after {SOON_SECONDS} s"
+        assert time.monotonic() < deadline, f"still not true after {seconds} s"
         time.sleep(POLL_SECONDS)
 
 

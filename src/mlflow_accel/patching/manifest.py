@@ -354,10 +354,34 @@ PATCHES = (
                     "sha256:3802d68099ee31945f9f645cdc15360b2c44aac7467227ad1a7698598de9ff13",
                 "mlflow.server.jobs.utils:_enqueue_unfinished_jobs":
                     "sha256:a736750d7b92e2ebb6423c45516cb62d6b76ad71c91fc6126d6a618ad7877ccc",
+                "mlflow.server.jobs.utils:_exec_job":
+                    "sha256:7391931e6619ea45c411e58dac05d4d352a3dcbe7bbfaea64418c643f4e422dc",
+                "mlflow.server.jobs.utils:_exit_when_orphaned":
+                    "sha256:6aecc61ac9c7806bc9f7480759490f9ca6326a2e7be6cae57a4aa51a1b4e11b5",
                 "mlflow.server.jobs.utils:register_periodic_tasks":
                     "sha256:6687bb85b79c4907a1089aef81e946aee8d313927a0a5e984ed0cd2a9def0868",
+                "mlflow.server.jobs._executor_runner:_recover_orphaned_executor_jobs":
+                    "sha256:9b67f1655e706153a83936ff6b69e724f0bdccd85811647f1085870488641bca",
                 "mlflow.server:_run_server":
                     "sha256:0b9c605f28c17a7558a5369edfd0daa0ed005ddea7098ef98d7ae23ffe0e8b33",
+            }),
+        ),
+    ),
+    Patch(
+        id="server.get_or_init_huey_instance",
+        seam="attribute",
+        upstream="mlflow.server.jobs.utils:_get_or_init_huey_instance",
+        replacement="mlflow_accel.server.jobs:get_or_init_huey_instance",
+        bound_in=(
+            "mlflow.server.jobs._huey_consumer",
+            "mlflow.server.jobs._periodic_tasks_consumer",
+        ),
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.jobs.utils:_get_or_init_huey_instance":
+                    "sha256:2b074ff6f516ea61c30d87ae230d12ad2b3e0bfceb87725aeca692dc411e5e0d",
+                "mlflow.server.jobs.utils:HueyInstance":
+                    "sha256:b1775d9e0a2ddff24033b2cf8507e4df477b63e00540e388c6bdab835266bfa3",
             }),
         ),
     ),

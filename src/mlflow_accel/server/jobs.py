@@ -5,23 +5,29 @@ Upstream starts it with the server, always: some nine processes that hold a giga
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import logging
+import os
 import shutil
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from mlflow_accel.server import launch, runtime
+from mlflow_accel.sql import sqlite_threads
 
 _logger = logging.getLogger(__name__)
 
+RESTART_SECONDS = 1.0
+"""Between the end of a runner and the start of the next."""
+
 
 def create_job(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the job store's ``create_job``: the runner runs before the job's row is there.
-
-    The runner takes up every unfinished job that is older than itself. Started after the row, it would run that job,
-    and so would the queue that the job is put into next.
-    """
+    """Wrap the job store's ``create_job``: the runner runs before the job's row is there."""
 
     @functools.wraps(original)
     def create(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -37,10 +43,39 @@ def upsert_online_scoring_config(original: Callable[..., Any]) -> Callable[..., 
     @functools.wraps(original)
     def upsert(self: Any, *arguments: Any, **keywords: Any) -> Any:
         saved = original(self, *arguments, **keywords)
-        start_runner()
+        if saved.sample_rate > 0:
+            start_runner()
         return saved
 
     return upsert
+
+
+_enqueuing = threading.Lock()
+"""One enqueues at a time, so that huey's own locks, taken in the pool's threads, are free whenever they are taken."""
+
+
+def get_or_init_huey_instance(original: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Wrap upstream's function: queues that are SQLite files are opened and written to in the thread pool.
+
+    huey writes under an exclusive lock, for which it waits in C, for up to 5 s.
+    """
+
+    @functools.wraps(original)
+    def get(instance_key: str) -> Any:
+        from mlflow.server.jobs.utils import HueyInstance, _get_huey_redis_url
+
+        if _get_huey_redis_url() is not None:
+            return original(instance_key)
+        with _enqueuing:
+            found = sqlite_threads.in_thread(original, instance_key)
+
+        def submit(*arguments: Any) -> Any:
+            with _enqueuing:
+                return sqlite_threads.in_thread(found.submit_task, *arguments)
+
+        return HueyInstance(found.instance, submit)
+
+    return get
 
 
 _work_at_start: bool | None = None
@@ -104,34 +139,73 @@ def _has_work() -> bool:
 
 
 def start_runner() -> None:
-    """Start the job runner, unless one of this server's workers has and it is alive."""
+    """Start the job runner, unless one of this server's workers has and it is alive.
+
+    The runner holds the lock for as long as it lives, however it ends.
+    """
     if not enabled():
         return
-    with runtime.locked("jobs") as file:
-        if runtime.is_alive(file.read()):
+    with (runtime.directory(runtime.arbiter_pid()) / "jobs").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             return
-        from mlflow.server.jobs.utils import _launch_job_execution_runner
+        lock.seek(0)
+        dead = lock.read()
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "mlflow_accel.server.job_runner",
+                str(lock.fileno()),
+                *filter(None, [dead]),
+            ],
+            env=_environment(is_first=not dead),
+            pass_fds=(lock.fileno(),),
+            # So that a later runner can tell whether this one's processes have ended.
+            start_new_session=True,
+        )
+        lock.truncate(0)
+        lock.write(str(process.pid))
+    _logger.info("Started MLflow's job runner (pid %s).", process.pid)
+    threading.Thread(target=_start_again, args=(process,), name="job-runner", daemon=True).start()
 
-        process = _launch_job_execution_runner(_environment(), runtime.arbiter_pid())
-        file.truncate(0)
-        file.write(str(process.pid))
-        _logger.info("Started MLflow's job runner (pid %s).", process.pid)
+
+def _start_again(process: subprocess.Popen[bytes]) -> None:
+    """Start another runner when ``process`` has ended; where this worker ends first, the next job starts one."""
+    code = process.wait()
+    _logger.warning("MLflow's job runner (pid %s) ended with %s.", process.pid, code)
+    time.sleep(RESTART_SECONDS)
+    if runtime.is_alive(str(runtime.arbiter_pid())):
+        start_runner()
 
 
-def _environment() -> dict[str, str]:
-    """Return what upstream adds to the runner's environment."""
+def _environment(is_first: bool) -> dict[str, str]:
+    """Return the runner's environment: this process's, and what upstream adds to it.
+
+    Upstream takes up the unfinished jobs that are older than the server. After a runner that was killed, those that
+    are older than this moment are taken up: what waits in a queue apart (see ``job_runner``).
+    """
     from mlflow.environment_variables import MLFLOW_GATEWAY_URI, MLFLOW_TRACKING_URI
-    from mlflow.server.constants import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
+    from mlflow.server.constants import (
+        ARTIFACT_ROOT_ENV_VAR,
+        BACKEND_STORE_URI_ENV_VAR,
+        MLFLOW_SERVER_UP_TIME,
+    )
 
     started = launch.current()
     host, port = runtime.address() or (started.params["host"], started.params["port"])
     uri = f"http://{host}:{port}"
     # A worker's own tracking URI is the database: upstream's store sets it. The jobs' is this server.
     environment = {
+        **os.environ,
         **started.env,
+        "MLFLOW_SERVER_PID": str(runtime.arbiter_pid()),
         "MLFLOW_BACKEND_STORE_URI": started.env[BACKEND_STORE_URI_ENV_VAR],
         MLFLOW_TRACKING_URI.name: uri,
     }
+    if not is_first:
+        environment[MLFLOW_SERVER_UP_TIME] = str(int(time.time() * 1000))
     if ARTIFACT_ROOT_ENV_VAR in started.env:
         environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = started.env[ARTIFACT_ROOT_ENV_VAR]
     if not MLFLOW_GATEWAY_URI.is_set():

@@ -11,6 +11,7 @@ import importlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -78,7 +79,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
     global _launch
     _refuse_foreign_options(params)
     import mlflow.server
-    from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
+    from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR, MLFLOW_SERVER_UP_TIME
 
     from mlflow_accel.server import telemetry
     from mlflow_accel.store import registration
@@ -108,6 +109,7 @@ def prepare(callback: Callable[..., Any], params: Mapping[str, Any], share: bool
         # A plugin takes hold of upstream's application when it is imported: it must find the one that is served.
         shutil.rmtree(env.get(HUEY_STORAGE_PATH_ENV_VAR, ""), ignore_errors=True)
         command, env = _reach(lambda: mlflow.server._run_server(**asked))
+    env[MLFLOW_SERVER_UP_TIME] = str(int(time.time() * 1000))
     if share:
         env = runtime.share("environment", env)
     os.environ.update(env)

@@ -61,7 +61,8 @@ def is_arbiter() -> bool:
 
 
 def attach() -> None:
-    """Keep this worker's counters in the server's directory."""
+    """Keep this worker's counters in the server's directory, and who the arbiter is: no process is, once it is dead."""
+    set_arbiter(arbiter_pid())
     counters.attach(directory(arbiter_pid()) / f"counters-{os.getpid()}")
 
 
