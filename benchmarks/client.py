@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import Self
@@ -41,12 +42,14 @@ class Client:
     def __exit__(self, *exc_info: object) -> None:
         self._connection.close()
 
-    def ask(self, method: str, path: str, body: str = "") -> tuple[int, bytes]:
-        """Return status and body of an answer."""
+    def ask(
+        self, method: str, path: str, body: str = "", more: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Return status and body of an answer; ``more`` are headers beside the client's."""
         if time.monotonic() - self._used > KEPT_SECONDS:
             self._connection.close()  # it opens itself again
         # No Accept-Encoding here: nothing in this client would undo it.
-        headers = {name: value for name, value in HEADERS.items() if name != "Accept-Encoding"}
+        headers = {name: value for name, value in HEADERS.items() if name != "Accept-Encoding"} | dict(more or {})
         if not body:
             del headers["Content-Type"]
         self._connection.request(method, path, body or None, headers)

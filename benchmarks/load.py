@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.client import HEADERS, Client
@@ -34,25 +34,27 @@ class LoadFailed(RuntimeError):
 class Template:
     """A request; in its path and body ``@run@`` and ``@step@`` stand for a run id and a number.
 
-    ``@experiment@`` and the like are filled in once, before all requests (see ``about``).
+    In a body, ``@id@`` is that number, too: eight hexadecimal digits. ``@experiment@`` and the like are filled in once,
+    before all requests (see ``about``). ``headers`` are sent beside the client's.
     """
 
     method: str
     path: str
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def about(self, ids: Mapping[str, str]) -> Template:
         """Return the template with each of ``ids`` for its ``@name@``."""
         path, body = self.path, self.body
         for name, value in ids.items():
             path, body = path.replace(f"@{name}@", value), body.replace(f"@{name}@", value)
-        return Template(self.method, path, body)
+        return Template(self.method, path, body, self.headers)
 
     def filled(self, run: str, step: int) -> tuple[str, str, str]:
         """Return method, path and body of one request."""
 
         def fill(text: str) -> str:
-            return text.replace("@run@", run).replace("@step@", str(step))
+            return text.replace("@run@", run).replace("@step@", str(step)).replace("@id@", f"{step:08x}")
 
         return self.method, fill(self.path), fill(self.body)
 
@@ -162,7 +164,9 @@ class OneByOne:
         with Client(self._port, timeout=ONE_BY_ONE_SECONDS) as client:
             while not took or time.monotonic() - begin < self._seconds:
                 since = time.monotonic()
-                status, body = client.ask(*self._template.filled(self._run, self._step + len(took)))
+                status, body = client.ask(
+                    *self._template.filled(self._run, self._step + len(took)), self._template.headers
+                )
                 took.append((time.monotonic() - since) * 1000)
                 statuses[status] += 1
                 received += len(body)
@@ -196,7 +200,8 @@ def parse(output: str) -> LoadResult:
 
 def lua(template: Template, runs: Sequence[str], first_step: int, apart: int = 0) -> str:
     """Return wrk's script: every thread takes one of ``runs`` and counts its steps from its own first one."""
-    sent = {name: value for name, value in HEADERS.items() if template.body or name != "Content-Type"}
+    own = {name: value for name, value in HEADERS.items() if template.body or name != "Content-Type"}
+    sent = {**own, **template.headers}
     headers = "".join(f"wrk.headers[{_quoted(name)}] = {_quoted(value)}\n" for name, value in sent.items())
     return _SCRIPT % {
         "runs": ", ".join(map(_quoted, runs)),
@@ -211,7 +216,7 @@ def lua(template: Template, runs: Sequence[str], first_step: int, apart: int = 0
 
 
 def _parts(text: str) -> str:
-    pieces = [piece for piece in re.split(r"(@run@|@step@)", text) if piece]
+    pieces = [piece for piece in re.split(r"(@run@|@step@|@id@)", text) if piece]
     return "{" + ", ".join(map(_quoted, pieces)) + "}"
 
 
@@ -240,11 +245,12 @@ statuses = {}
 wrk.method = %(method)s
 %(headers)s
 local path, body = %(path)s, %(body)s
-local path_steps, body_steps = {}, {}
+local path_steps, body_steps, ids = {}, {}, {}
 
 local function prepare(parts, steps)
    for place, part in ipairs(parts or {}) do
       if part == "@run@" then parts[place] = run end
+      if part == "@id@" then table.insert(ids, place) end
       if part == "@step@" then table.insert(steps, place) end
    end
 end
@@ -262,6 +268,7 @@ end
 function request()
    step = step + 1
    local number = string.format("%%d", step)
+   for _, place in ipairs(ids) do body[place] = string.format("%%08x", step) end
    return wrk.format(nil, filled(path, path_steps, number), nil, body and filled(body, body_steps, number))
 end
 

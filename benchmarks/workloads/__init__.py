@@ -21,6 +21,7 @@ from benchmarks.workloads import (
     memory,
     metric_history,
     mixed,
+    otlp_10,
     published,
     runs_create,
     runs_get,
@@ -66,6 +67,7 @@ GROUPS: dict[str, tuple[Workload, ...]] = {
         gateway.WORKLOAD,
     ),
     "artifacts": (artifacts_local.WORKLOAD, artifacts_s3.WORKLOAD),
+    "traces": (otlp_10.WORKLOAD,),
     "published": published.WORKLOADS,
     "scaling": scaling.WORKLOADS,
 }

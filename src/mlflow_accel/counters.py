@@ -12,6 +12,7 @@ from pathlib import Path
 
 OUTCOMES = (
     "fast",  # answered by the compiled path
+    "large",  # more than a worker computes beside its other requests
     "body",  # a body that is not fully understood: unknown field, other type, odd number, bad JSON
     "query",  # a query string that is not fully understood
     "key",  # a key, value or length outside what is known to be stored as it is

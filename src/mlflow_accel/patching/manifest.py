@@ -624,6 +624,26 @@ PATCHES = (
             }),
         ),
     ),
+    Patch(
+        id="handlers.export_traces",
+        seam="factory",
+        upstream="mlflow.server.otel_api:export_traces",
+        replacement="mlflow_accel.handlers.traces:export_traces",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.otel_api:export_traces":
+                    "sha256:1f2caac223e5dce41e013cd3847857f0fb72e13d6c264ec2bdda3b905ffb0846",
+                "mlflow.server.otel_api:_convert_otlp_json_ids_to_base64":
+                    "sha256:1853c237bf3c758e7514d17cac6b6762ef8f237ec02508af6a91dd410ac03491",
+                "mlflow.tracing.utils.otlp:decompress_otlp_body":
+                    "sha256:90d8d56847ffb453d2eb7c66899fcff69dde92410a822c7caa861c131d2fc27b",
+                "mlflow.tracing.utils.otlp:_decode_otel_proto_anyvalue":
+                    "sha256:363193cd76d0c169cb9ff7b6ff4f7aa4b0791e9fbdd57ebd371358ccb13e5d8a",
+                "mlflow.store.tracking.abstract_store:AbstractStore.log_spans_async":
+                    "sha256:065aa9d7fdbad719e7ca4cea338ed354bdfef3f5b96cd25f43d4a6e75905457f",
+            }),
+        ),
+    ),
 )
 
 MANIFEST = Manifest(releases=("3.17.0", "3.17.1", "3.17.2"), patches=PATCHES)
