@@ -63,6 +63,7 @@ def kernels() -> dict[str, Callable[[], object]]:
     from msgspec.json import decode
 
     from mlflow_accel.handlers.bodies import LogBatch, LogMetric
+    from mlflow_accel.kernels import arrays
     from mlflow_accel.kernels.batch import columns, newest
 
     def cases(size: int) -> dict[str, Callable[[], object]]:
@@ -79,6 +80,9 @@ def kernels() -> dict[str, Callable[[], object]]:
         return {
             f"columns/{size}": lambda: columns(RUN, metrics, [], []),
             f"newest/{size}": lambda: newest(*arguments),
+            f"texts/{size}": lambda: arrays.texts(batch.keys),
+            f"int64s/{size}": lambda: arrays.int64s(batch.timestamps),
+            f"doubles/{size}": lambda: arrays.doubles(batch.values),
         }
 
     return {name: case for size in SIZES for name, case in cases(size).items()}
@@ -103,6 +107,7 @@ def _groups(module: ModuleType) -> dict[str, Callable[[], object]]:
 
     from mlflow_accel.handlers.bodies import LogBatch
     from mlflow_accel.kernels.batch import columns
+    from mlflow_accel.store.writes import RunRow
 
     def case(size: int) -> Callable[[], object]:
         runs = [f"{i:032x}" for i in range(20)]
@@ -112,8 +117,8 @@ def _groups(module: ModuleType) -> dict[str, Callable[[], object]]:
             for metric in metrics:
                 metric.run_id = run
             members.append(module.Member(columns(run, metrics, [], []), None))
-        experiments = dict.fromkeys(runs, 1)
-        return lambda: module.collect(members, experiments)
+        rows = {run: RunRow(run, 1) for run in runs}
+        return lambda: module.collect(members, rows)
 
     return {f"group/{size}": case(size) for size in SIZES}
 
@@ -182,6 +187,9 @@ FORMS = (
 COMPARISONS = (
     Comparison("kernels/batch columns: Cython, twin", "columns", "compiled", "python"),
     Comparison("kernels/batch newest: Cython, twin", "newest", "compiled", "python"),
+    Comparison("kernels/arrays texts: Cython, twin", "texts", "compiled", "python"),
+    Comparison("kernels/arrays int64s: Cython, twin", "int64s", "compiled", "python"),
+    Comparison("kernels/arrays doubles: Cython, twin", "doubles", "compiled", "python"),
     Comparison("store/columns: mypyc, plain", "group", "compiled", "plain groups"),
     Comparison("handler and kernel: compiled, plain", "handler", "compiled", "python"),
     Comparison("handler and kernel: ours, json and a loop", "handler", "compiled", "json and a loop"),

@@ -16,7 +16,8 @@ OUTCOMES = (
     "body",  # a body that is not fully understood: unknown field, other type, odd number, bad JSON
     "query",  # a query string that is not fully understood
     "key",  # a key, value or length outside what is known to be stored as it is
-    "run",  # a run that is missing, deleted, or another workspace's
+    "run",  # a run that is missing, deleted, another workspace's, or out of the ordinary
+    "experiment",  # the same of an experiment
     "conflict",  # a parameter that was logged before with another value
     "database",  # the database refused the rows; upstream's method says why
     "headers",  # content type, encoding or workspace header out of the ordinary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +18,21 @@ METRIC = {"key": "loss", "value": 0.5, "timestamp": 1_700_000_000_000, "step": 0
 WRITES: dict[str, dict[str, Any]] = {
     "_log_metric": METRIC,
     "_log_batch": {"metrics": [METRIC], "tags": [{"key": "team", "value": "tests"}]},
+    "_log_param": {"key": "depth", "value": "3"},
+    "_set_tag": {"key": "$prefix", "value": "tests"},
+    "_delete_tag": {"key": "$prefix"},
+    "_set_experiment_tag": {"run_id": ..., "experiment_id": "0", "key": "team", "value": "tests"},
+    "_create_run": {"run_id": ..., "experiment_id": "0", "user_id": "someone", "start_time": 1_700_000_000_000},
+    "_update_run": {"status": "FINISHED", "end_time": 1_700_000_000_000},
+    "_log_inputs": {"datasets": [{"dataset": {"name": "d", "digest": "1", "source_type": "local", "source": "{}"}}]},
+    "_log_outputs": {"models": [{"model_id": "$prefix", "step": 1}]},
+    "_delete_run": {},
+    "_restore_run": {},
 }
-"""Flask endpoint to what is sent, apart from the run's id: as JSON, or with GET as the query."""
+"""Flask endpoint to what is sent, apart from the run's id: as JSON, or with GET as the query.
+
+``...`` takes the run's id away; ``$prefix`` is the first part of the path.
+"""
 
 READS: dict[str, dict[str, Any]] = {}
 """The same for routes that change nothing: a user who may only read is answered."""
@@ -51,7 +65,9 @@ def requests(
 
 
 def _request(path: str, method: str, sent: dict[str, Any], headers: Mapping[str, str] | None) -> Request:
-    path = path.replace("<run_id>", sent["run_id"])
+    path = path.replace("<run_id>", str(sent["run_id"]))
+    sent = {name: value for name, value in sent.items() if value is not ...}
+    sent = json.loads(json.dumps(sent).replace("$prefix", path.split("/")[1]))
     if method == "GET":
         return Request("GET", f"{path}?{urlencode(sent, doseq=True)}", headers or {})
     return json_request(method, path, sent, headers)

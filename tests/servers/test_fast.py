@@ -25,6 +25,8 @@ from tests.support.servers import ServerFactory
 
 LOG_METRIC = "/api/2.0/mlflow/runs/log-metric"
 LOG_BATCH = "/api/2.0/mlflow/runs/log-batch"
+CREATE = "/api/2.0/mlflow/runs/create"
+UPDATE = "/api/2.0/mlflow/runs/update"
 NOW = 1_700_000_000_000
 
 
@@ -86,7 +88,28 @@ def test_fluent_calls(client: MlflowClient, run_id: str, counting: Counting) -> 
         mlflow.set_tags({"team": "größer", "release": "1.0"})
         mlflow.log_metric("later", 1.0, synchronous=False)
         mlflow.flush_async_logging()
-    assert counting.counts() == {"log_metric": {"fast": 2}, "log_batch": {"fast": 4}}
+    expected = {"log_metric": {"fast": 2}, "log_batch": {"fast": 4}, "update_run": {"fast": 2}}
+    assert counting.counts() == expected
+
+
+def test_single_writes_and_the_life_of_a_run(client: MlflowClient, counting: Counting) -> None:
+    run_id = client.create_run("0", tags={"team": "größer"}, run_name="first").info.run_id
+    client.set_tag(run_id, "stage", "early")
+    client.set_tag(run_id, "mlflow.runName", "second")
+    client.log_param(run_id, "depth", 3)
+    client.update_run(run_id, name="third")
+    client.delete_tag(run_id, "stage")
+    client.set_terminated(run_id, "FAILED", end_time=NOW)
+    client.delete_run(run_id)
+    client.restore_run(run_id)
+    client.set_experiment_tag("0", "team", "tests")
+    once = ("create_run", "log_param", "delete_tag", "delete_run", "restore_run", "set_experiment_tag")
+    counted = counting.counts()
+    assert {name: counted[name] for name in once} == dict.fromkeys(once, {"fast": 1})
+    assert (counted["set_tag"], counted["update_run"]) == ({"fast": 2}, {"fast": 2})
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.info.status, run.info.end_time) == ("third", "FAILED", NOW)
+    assert (run.data.params, run.data.tags) == ({"depth": "3"}, {"team": "größer", "mlflow.runName": "third"})
 
 
 def test_log_batch(client: MlflowClient, run_id: str, counting: Counting) -> None:
@@ -104,8 +127,9 @@ def test_autologged_training(client: MlflowClient, counting: Counting, sent: Cou
     run_id = journal.train()
     assert sent[LOG_METRIC] > 0
     assert sent[LOG_BATCH] > 0
-    fast = {"log_metric": {"fast": sent[LOG_METRIC]}, "log_batch": {"fast": sent[LOG_BATCH]}}
-    assert counting.counts() == fast
+    routes = {"log_metric": LOG_METRIC, "log_batch": LOG_BATCH, "create_run": CREATE, "update_run": UPDATE}
+    counted = counting.counts()
+    assert {name: counted[name] for name in routes} == {name: {"fast": sent[path]} for name, path in routes.items()}
     assert "training_log_loss" in client.get_run(run_id).data.metrics
 
 

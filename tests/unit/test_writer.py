@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,9 @@ from mlflow_accel.kernels.batch import Batch
 from mlflow_accel.store.accelerated import AcceleratedStore
 from mlflow_accel.store.columns import Member
 from mlflow_accel.store.engines import tuned_engine
+from mlflow_accel.store.solo import StageChange, TagDeletion
 from mlflow_accel.store.writer import ALONE, Writer
+from mlflow_accel.store.writes import ExperimentTag, NewRun, RunUpdate
 from tests.support.databases import Databases
 
 
@@ -59,9 +62,9 @@ def batch(
     return Batch(run_id, keys, values, timestamps, steps, nans, *model, list(params), list(tags))  # type: ignore[arg-type]
 
 
-def write(store: AcceleratedStore, *batches: Batch) -> list[str]:
-    """Write the batches as one group."""
-    return store._writer.write([Member(b, None) for b in batches])
+def write(store: AcceleratedStore, *writes: Any) -> list[str]:
+    """Write the batches, or other kinds of write, as one group."""
+    return store._writer.write([Member(w, None) for w in writes])
 
 
 def rows(store: AcceleratedStore, statement: str) -> list[tuple[Any, ...]]:
@@ -192,6 +195,103 @@ def test_statements_do_not_grow_with_the_group(
     seen.clear()
     write(store, *[batch(r, ("k", 1.0, 1, 2), params=(("p", "1"),), tags=(("t", "1"),)) for r in runs])
     assert len(seen) == 6, "two more for the params, one for the tags"
+
+
+def created(name: str, *tags: tuple[str, str], experiment_id: int = 0) -> NewRun:
+    """A run to create, named in its tags, too."""
+    return NewRun(experiment_id, "user", 5, name, [*tags, ("mlflow.runName", name)])
+
+
+def test_every_kind_of_write_in_one_group(
+    store: AcceleratedStore, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = new_run(store)
+    group = [
+        batch(run_id, ("m", 1.0, 1, 1), params=(("p", "1"),), tags=(("t", "1"),)),
+        created("a", ("t", "2")),
+        created("b"),
+        RunUpdate(run_id, "FINISHED", 7, None),
+        RunUpdate(run_id, None, None, "renamed"),
+        RunUpdate(other, None, None, None),
+        ExperimentTag(0, "team", "x"),
+        ExperimentTag(0, "team", "y"),
+    ]
+    seen = count_statements(store, monkeypatch)
+    assert write(store, *group) == ["fast"] * len(group)
+    assert len(seen) == 10, "runs and experiments; created, changed, 2 x params, 2 x metrics, tags, experiment's tags"
+    assert [update.row.status for update in group[3:6]] == ["FINISHED", "FINISHED", "RUNNING"]
+    assert [update.row.name for update in group[3:6]] == ["name", "renamed", "name"]
+    found = rows(store, "SELECT name, status, end_time, start_time FROM runs ORDER BY name")
+    assert found == [
+        ("a", "RUNNING", None, 5),
+        ("b", "RUNNING", None, 5),
+        ("name", "RUNNING", None, 0),
+        ("renamed", "FINISHED", 7, 0),
+    ]
+    names = "SELECT t.value FROM tags t JOIN runs r ON r.run_uuid = t.run_uuid WHERE t.key = 'mlflow.runName'"
+    assert sorted(rows(store, names)) == [("a",), ("b",), ("name",), ("renamed",)]
+    assert rows(store, "SELECT key, value FROM experiment_tags") == [("team", "y")]
+    run = store.get_run(group[1].run_id)
+    assert run.info.artifact_uri == group[1].artifact_uri
+    assert run.info.artifact_uri.endswith(f"/0/{run.info.run_id}/artifacts")
+    assert run.data.tags == {"t": "2", "mlflow.runName": "a"}
+
+
+def test_what_is_not_active_leaves_its_group(store: AcceleratedStore, run_id: str) -> None:
+    gone = int(store.create_experiment("gone"))
+    inside = store.create_run(str(gone), "user", 0, [], "inside").info.run_id
+    store.delete_experiment(str(gone))
+    group = [
+        RunUpdate(inside, "FAILED", None, None),
+        created("x", experiment_id=gone),
+        ExperimentTag(gone, "k", "v"),
+        ExperimentTag(99, "k", "v"),
+        RunUpdate("f" * 32, "FAILED", None, None),
+        created("y"),
+    ]
+    assert write(store, *group) == ["run", "experiment", "experiment", "experiment", "run", "fast"]
+    assert rows(store, "SELECT name FROM runs ORDER BY name") == [("inside",), ("name",), ("y",)]
+
+
+def test_a_tag_is_deleted_once(store: AcceleratedStore, run_id: str) -> None:
+    write(store, batch(run_id, tags=(("t", "1"), ("u", "1"))))
+    assert [store.write(TagDeletion(run_id, "t")) for _ in range(2)] == ["fast", "run"]
+    assert store.write(TagDeletion("f" * 32, "u")) == "run"
+    assert rows(store, "SELECT key FROM tags ORDER BY key") == [("mlflow.runName",), ("u",)]
+
+
+def test_a_run_from_which_assessments_were_made_is_left_to_upstream(store: AcceleratedStore, run_id: str) -> None:
+    other = new_run(store)
+    with store.engine.begin() as connection:
+        connection.execute(text("INSERT INTO trace_info (request_id, experiment_id, timestamp_ms, status) VALUES ('t', 0, 1, 'OK')"))
+        connection.execute(
+            text(
+                "INSERT INTO assessments (assessment_id, trace_id, name, assessment_type, value, created_timestamp, "
+                "last_updated_timestamp, source_type, valid, assessment_metadata) "
+                "VALUES ('a', 't', 'n', 'feedback', '1', 1, 1, 'CODE', true, :metadata)"
+            ),
+            {"metadata": json.dumps({"mlflow.assessment.sourceRunId": run_id})},
+        )
+    assert store.write(StageChange(run_id, deleted=True)) == "run"
+    assert store.write(StageChange(other, deleted=True)) == "fast"
+    [(deleted_time,)] = rows(store, "SELECT deleted_time FROM runs WHERE lifecycle_stage = 'deleted'")
+    assert deleted_time > 0
+    store.delete_run(run_id)
+    assert rows(store, "SELECT * FROM assessments") == []
+    assert store.write(StageChange(other, deleted=False)) == "fast"
+    assert rows(store, "SELECT run_uuid, deleted_time FROM runs WHERE lifecycle_stage = 'active'") == [(other, None)]
+
+
+def test_a_workspace_is_checked_with_the_experiment(store: AcceleratedStore, run_id: str) -> None:
+    group = [
+        Member(write, workspace)
+        for workspace in ("default", "other")
+        for write in (created(workspace), ExperimentTag(0, workspace, "1"), RunUpdate(run_id, None, None, workspace))
+    ]
+    assert store._writer.write(group) == [*["fast"] * 3, "experiment", "experiment", "run"]
+    alone = [Member(TagDeletion(run_id, "mlflow.runName"), "other"), Member(StageChange(run_id, deleted=True), "other")]
+    assert [store._writer.write_alone(member) for member in alone] == ["run", "run"]
+    assert rows(store, "SELECT name FROM runs") == [("default",)] * 2
 
 
 def test_a_workspace_is_checked_with_the_run(store: AcceleratedStore, run_id: str) -> None:

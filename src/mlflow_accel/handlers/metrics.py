@@ -9,25 +9,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from msgspec import UNSET
 from msgspec.json import Decoder
 
 from mlflow_accel.counters import count
-from mlflow_accel.handlers.bodies import LogBatch, LogMetric
+from mlflow_accel.handlers.bodies import LogBatch, LogMetric, run_id_of
+from mlflow_accel.handlers.replies import stored
 from mlflow_accel.handlers.routes import Route
 from mlflow_accel.kernels.batch import columns
 
 _decode_metric: Final[Any] = Decoder(LogMetric).decode
 _decode_batch: Final[Any] = Decoder(LogBatch).decode
-
-
-def _write(endpoint: str, batch: Any, store: Any) -> bytes | None:
-    if batch is None:
-        count(endpoint, "key")
-        return None
-    outcome = store.write(batch)
-    count(endpoint, outcome)
-    return b"{}" if outcome == "fast" else None
 
 
 def log_metric(body: bytes, store: Any) -> bytes | None:
@@ -37,12 +28,11 @@ def log_metric(body: bytes, store: Any) -> bytes | None:
     except ValueError:  # msgspec's errors, and UnicodeDecodeError
         count("log_metric", "body")
         return None
-    if metric.run_id is UNSET:
-        metric.run_id = metric.run_uuid
-    elif metric.run_uuid and metric.run_uuid != metric.run_id:
+    run_id = metric.run_id = run_id_of(metric)
+    if run_id is None:
         count("log_metric", "body")
         return None
-    return _write("log_metric", columns(metric.run_id, [metric], [], []), store)
+    return b"{}" if stored("log_metric", columns(run_id, [metric], [], []), store) else None
 
 
 def log_batch(body: bytes, store: Any) -> bytes | None:
@@ -52,7 +42,8 @@ def log_batch(body: bytes, store: Any) -> bytes | None:
     except ValueError:
         count("log_batch", "body")
         return None
-    return _write("log_batch", columns(batch.run_id, batch.metrics, batch.params, batch.tags), store)
+    write = columns(batch.run_id, batch.metrics, batch.params, batch.tags)
+    return b"{}" if stored("log_batch", write, store) else None
 
 
 ROUTES = (

@@ -64,9 +64,11 @@ cdef bint _is_key(str text) except -1:
     return _is_part(data + start, size - start)
 
 
-cdef bint _is_run_id(str text) noexcept:
+cpdef bint is_run_id(str text) except -1:
     cdef Py_ssize_t i
     cdef const unsigned char* data
+    if text is None:
+        raise TypeError("a run id is None")
     if PyUnicode_GET_LENGTH(text) != 32 or not PyUnicode_IS_COMPACT_ASCII(text):
         return False
     data = <const unsigned char*>PyUnicode_DATA(text)
@@ -76,7 +78,7 @@ cdef bint _is_run_id(str text) noexcept:
     return True
 
 
-cdef inline bint _is_text(str text, Py_ssize_t limit) except -1:
+cpdef bint is_text(str text, Py_ssize_t limit) except -1:
     cdef Py_ssize_t size
     if text is None:
         raise TypeError("a text is None")
@@ -113,9 +115,16 @@ cdef inline object _int64(object number, long long* out):
     return None if overflow else number
 
 
-cdef list _pairs(list pairs, Py_ssize_t count, Py_ssize_t limit):
+def int64(object number not None):
+    cdef long long out = 0
+    return _int64(number, &out)
+
+
+cpdef list plain_pairs(list pairs, Py_ssize_t count, Py_ssize_t limit):
     cdef str key, value
     cdef dict found
+    if pairs is None:
+        raise TypeError("the pairs are None")
     if len(pairs) > count:
         return None
     if not pairs:
@@ -124,7 +133,7 @@ cdef list _pairs(list pairs, Py_ssize_t count, Py_ssize_t limit):
     for pair in pairs:
         key = pair.key
         value = pair.value
-        if not _is_key(key) or not _is_text(value, limit) or key in found:
+        if not _is_key(key) or not is_text(value, limit) or key in found:
             return None
         found[key] = value
     return list(found.items())
@@ -142,14 +151,14 @@ def columns(str run_id not None, list metrics not None, list params not None, li
     cdef list model_ids = None, dataset_names = None, dataset_digests = None
     cdef set model_rows = None
     cdef Py_ssize_t before
-    if not _is_run_id(run_id):
+    if not is_run_id(run_id):
         return None
     if not 0 < entities <= MAX_ENTITIES or count > MAX_METRICS:
         return None
-    param_pairs = _pairs(params, MAX_PARAMS, MAX_PARAM_VALUE)
+    param_pairs = plain_pairs(params, MAX_PARAMS, MAX_PARAM_VALUE)
     if param_pairs is None:
         return None
-    tag_pairs = _pairs(tags, MAX_TAGS, MAX_TAG_VALUE)
+    tag_pairs = plain_pairs(tags, MAX_TAGS, MAX_TAG_VALUE)
     if tag_pairs is None:
         return None
     for pair in tag_pairs:
@@ -202,10 +211,10 @@ def columns(str run_id not None, list metrics not None, list params not None, li
         digest = metric.dataset_digest
         if (not name) != (not digest):
             return None
-        if not _is_text(name, MAX_DATASET_NAME) or not _is_text(digest, MAX_DATASET_DIGEST):
+        if not is_text(name, MAX_DATASET_NAME) or not is_text(digest, MAX_DATASET_DIGEST):
             return None
         model_id = metric.model_id
-        if not _is_text(model_id, MAX_MODEL_ID):
+        if not is_text(model_id, MAX_MODEL_ID):
             return None
         if model_id:
             if model_rows is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from math import isfinite
+from typing import Any
 
 from mlflow_accel.kernels._batch_common import (
     MAX_DATASET_DIGEST,
@@ -37,12 +38,18 @@ def _is_key(text: str) -> bool:
     return len(text) <= MAX_KEY and _KEY.match(text) is not None
 
 
-def _is_text(text: str, limit: int) -> bool:
-    # PostgreSQL has no NUL in its texts.
+def is_text(text: str, limit: int) -> bool:
+    """Return whether every database stores ``text`` as it is: without NUL, of at most ``limit`` characters."""
     return len(text) <= limit and "\0" not in text
 
 
-def _int64(number: int | str) -> int | None:
+def is_run_id(text: str) -> bool:
+    """Return whether ``text`` is an id as upstream gives them to runs."""
+    return _RUN_ID.match(text) is not None
+
+
+def int64(number: int | str) -> int | None:
+    """Return an integer of 64 bits, which Java's client sends as a text, or None where it is not one."""
     if isinstance(number, str):
         if _DIGITS.match(number) is None:
             return None
@@ -61,13 +68,17 @@ def _double(number: float | str) -> tuple[float, bool] | None:
     return (value, False) if isfinite(value) else None
 
 
-def _pairs(pairs: list[Pair], count: int, limit: int) -> list[tuple[str, str]] | None:
+def plain_pairs(pairs: list[Any], count: int, limit: int) -> list[tuple[str, str]] | None:
+    """Return what a client sent as ``(key, value)``, or None unless all of it is plain: see :func:`columns`.
+
+    There may be ``count`` of them at most, with values of ``limit`` characters.
+    """
     if len(pairs) > count:
         return None
     found: dict[str, str] = {}
     for pair in pairs:
         key, value = pair.key, pair.value
-        if not _is_key(key) or not _is_text(value, limit) or key in found:
+        if not _is_key(key) or not is_text(value, limit) or key in found:
             return None
         found[key] = value
     return list(found.items())
@@ -79,12 +90,12 @@ def columns(run_id: str, metrics: list[Metric], params: list[Pair], tags: list[P
     Plain is what every database stores as it was sent, without truncation or an effect elsewhere: ASCII keys,
     numbers in range, lengths within limits, no key twice where one row would win.
     """
-    if _RUN_ID.match(run_id) is None:
+    if not is_run_id(run_id):
         return None
     if not 0 < len(metrics) + len(params) + len(tags) <= MAX_ENTITIES or len(metrics) > MAX_METRICS:
         return None
-    param_pairs = _pairs(params, MAX_PARAMS, MAX_PARAM_VALUE)
-    tag_pairs = _pairs(tags, MAX_TAGS, MAX_TAG_VALUE)
+    param_pairs = plain_pairs(params, MAX_PARAMS, MAX_PARAM_VALUE)
+    tag_pairs = plain_pairs(tags, MAX_TAGS, MAX_TAG_VALUE)
     if param_pairs is None or tag_pairs is None or any(key == RUN_NAME_TAG for key, _ in tag_pairs):
         return None
 
@@ -100,17 +111,17 @@ def columns(run_id: str, metrics: list[Metric], params: list[Pair], tags: list[P
     for metric in metrics:
         key = metric.key
         double = _double(metric.value)
-        timestamp = _int64(metric.timestamp)
-        step = _int64(metric.step)
+        timestamp = int64(metric.timestamp)
+        step = int64(metric.step)
         if not _is_key(key) or double is None or timestamp is None or timestamp < 0 or step is None:
             return None
         if metric.run_id and metric.run_id != run_id:
             return None
         model_id, name, digest = metric.model_id, metric.dataset_name, metric.dataset_digest
         if bool(name) != bool(digest) or not (
-            _is_text(model_id, MAX_MODEL_ID)
-            and _is_text(name, MAX_DATASET_NAME)
-            and _is_text(digest, MAX_DATASET_DIGEST)
+            is_text(model_id, MAX_MODEL_ID)
+            and is_text(name, MAX_DATASET_NAME)
+            and is_text(digest, MAX_DATASET_DIGEST)
         ):
             return None
         if model_id:

@@ -1,14 +1,21 @@
-"""gunicorn's gevent worker, which also ends connections that wait for a request when it is told to stop."""
+"""gunicorn's gevent worker: it also ends connections that wait for a request when told to stop, and sends less often."""
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from typing import Any
 
 import gevent
+from gunicorn import util
+from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 CLOSE_SECONDS = 1.0
 """How often connections without a request are looked for while the worker stops."""
+
+MAX_JOINED = 65_536
+"""Bytes of a piece of the body that are worth copying behind the head."""
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -17,6 +24,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._idle: set[gevent.Greenlet] = set()
+
+    def init_process(self) -> None:
+        """Run the worker."""
+        wsgi.Response = Response
+        util.http_date = _http_date
+        super().init_process()
 
     def timeout_ctx(self) -> Any:
         """Return the context in which a connection waits for its next request."""
@@ -35,6 +48,72 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 # What gunicorn itself raises where a connection is to be closed without an error.
                 gevent.kill(connection, StopIteration)
             gevent.sleep(CLOSE_SECONDS)
+
+
+class Response(wsgi.Response):  # type: ignore[misc]
+    """A response whose head is sent with the first piece of its body.
+
+    PERF: gunicorn sends them in two system calls, which were a quarter of a hot request.
+    """
+
+    def __init__(self, req: Any, sock: Any, cfg: Any, *arguments: Any) -> None:
+        super().__init__(req, _Joined(sock), cfg, *arguments)
+
+    def write(self, arg: bytes) -> None:
+        """Send a piece of the body; an empty one sends the head alone, as an application may wish."""
+        super().write(arg)
+        if not arg:
+            self.sock.flush()
+
+    def close(self) -> None:
+        """Send what is left."""
+        super().close()
+        self.sock.flush()
+
+
+class _Joined:
+    """A socket that keeps the first thing sent, the head, until there is a second."""
+
+    __slots__ = ("_head", "_sock")
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._head: bytes | None = None
+
+    def sendall(self, data: bytes) -> None:
+        if self._head is None:
+            self._head = data
+        elif self._head and len(data) < MAX_JOINED:
+            head, self._head = self._head, b""
+            self._sock.sendall(head + data)
+        else:
+            self.flush()
+            self._sock.sendall(data)
+
+    def flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._sock.sendall(head)
+
+    def sendfile(self, *arguments: Any, **keywords: Any) -> Any:
+        self.flush()
+        return self._sock.sendfile(*arguments, **keywords)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+_original_http_date = util.http_date
+
+
+@lru_cache(maxsize=1)
+def _date_of(second: int) -> str:
+    return str(_original_http_date(second))
+
+
+def _http_date(timestamp: float | None = None) -> str:
+    """Return the time as HTTP writes it. PERF: gunicorn formats it for each answer, 5 µs."""
+    return _date_of(int(time.time())) if timestamp is None else str(_original_http_date(timestamp))
 
 
 class _Idle:

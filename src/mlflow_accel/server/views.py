@@ -16,13 +16,15 @@ from mlflow.server import handlers as upstream
 from mlflow.server.constants import ARTIFACTS_ONLY_ENV_VAR
 
 from mlflow_accel import counters
-from mlflow_accel.handlers import metrics
+from mlflow_accel.handlers import lineage, metrics, run_lifecycle, tags
 from mlflow_accel.handlers.routes import Route
 from mlflow_accel.store.accelerated import AcceleratedTracking
 
 View = Callable[..., Any]
 
-ROUTES: dict[str, Route] = {route.endpoint: route for module in (metrics,) for route in module.ROUTES}
+MODULES = (metrics, tags, run_lifecycle, lineage)
+
+ROUTES: dict[str, Route] = {route.endpoint: route for module in MODULES for route in module.ROUTES}
 """By Flask endpoint, every route that has a fast path."""
 
 CHECKED = {"POST", "PUT"}

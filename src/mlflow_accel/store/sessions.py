@@ -78,6 +78,11 @@ def managed_session_maker(original: Callable[[Any, str], ManagedSession]) -> Cal
     return _get_managed_session_maker
 
 
+def inside(engine: Engine) -> bool:
+    """Return whether this greenlet has a session open on ``engine``: another connection could wait for it forever."""
+    return any(e.owner == threading.get_ident() and e.engine.pool is engine.pool for e in _open.get())
+
+
 def _joinable(engine: Engine, read_only: bool) -> _Open | None:
     """Return the innermost open session of this greenlet that one on ``engine`` may join.
 

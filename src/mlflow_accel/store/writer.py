@@ -1,4 +1,4 @@
-"""Write a group of batches: one transaction, at most one statement for the runs and two per kind of row.
+"""Write a group: one transaction, at most one statement for the runs, one for the experiments, two per kind of row.
 
 A group is stored as a whole or not at all; who cannot be stored leaves it, and the others are stored without it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from mlflow.exceptions import MlflowException
@@ -15,8 +16,11 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from sqlalchemy import Engine
 from sqlalchemy import exc as sa_exc
 
+from mlflow_accel.kernels.batch import Batch
 from mlflow_accel.sql import postgresql, sqlite
 from mlflow_accel.store.columns import Member, collect
+from mlflow_accel.store.solo import Solo
+from mlflow_accel.store.writes import ExperimentTag, NewRun, RunRow, RunUpdate, artifact_uri
 
 _logger = logging.getLogger(__name__)
 
@@ -102,14 +106,19 @@ class Writer:
 
     def _statements(self, cursor: Any, members: Sequence[Member]) -> list[str]:
         sql = self._dialect
-        with_workspace = any(member.workspace is not None for member in members)
-        rows = sql.active_runs(cursor, sorted({member.batch.run_id for member in members}), with_workspace)
-        runs = {row[0]: row for row in rows}
-        outcomes = [STORED if _may_write(member, runs.get(member.batch.run_id)) else "run" for member in members]
+        if isinstance(members[0].write, Solo):
+            [(write, workspace)] = members
+            return [write.execute(cursor, sql, workspace)]
+        parents = self._parents(cursor, members)
+        outcomes = [parents.admit(member) for member in members]
         present = [member for member, outcome in zip(members, outcomes, strict=True) if outcome == STORED]
         if not present:
             return outcomes
-        columns = collect(present, {run_id: row[1] for run_id, row in runs.items()})
+        columns = collect(present, parents.runs)
+        if columns.new_runs:
+            sql.insert(cursor, sql.NEW_RUNS, columns.new_runs)
+        if columns.changed_runs:
+            sql.insert(cursor, sql.CHANGED_RUNS, columns.changed_runs)
         if columns.params:
             sql.insert(cursor, sql.PARAMS, columns.params)
             stored = {(run, key): value for run, key, value in sql.param_values(cursor, columns.params[:2])}
@@ -121,12 +130,61 @@ class Writer:
             sql.insert(cursor, sql.MODEL_METRICS, columns.model_metrics)
         if columns.tags:
             sql.insert(cursor, sql.TAGS, columns.tags)
+        if columns.experiment_tags:
+            sql.insert(cursor, sql.EXPERIMENT_TAGS, columns.experiment_tags)
         return outcomes
 
+    def _parents(self, cursor: Any, members: Sequence[Member]) -> Parents:
+        """Read the runs and experiments that ``members`` hang on; those that are not active are not among them."""
+        run_ids: set[str] = set()
+        experiment_ids: set[int] = set()
+        updates = workspaces = False
+        for write, workspace in members:
+            if isinstance(write, NewRun | ExperimentTag):
+                experiment_ids.add(write.experiment_id)
+            else:
+                run_ids.add(write.run_id)
+                updates = updates or isinstance(write, RunUpdate)
+            workspaces = workspaces or workspace is not None
+        found = Parents({}, {})
+        if run_ids:
+            rows = self._dialect.active_runs(cursor, sorted(run_ids), workspaces, updates)
+            found.runs = {row[0]: RunRow(*row) for row in rows}
+        if experiment_ids:
+            rows = self._dialect.active_experiments(cursor, sorted(experiment_ids))
+            found.experiments = {row[0]: row for row in rows}
+        return found
 
-def _may_write(member: Member, run: Sequence[Any] | None) -> bool:
-    """Return whether the member's run is active, and of the member's workspace where there are workspaces."""
-    return run is not None and (member.workspace is None or run[2] == member.workspace)
+
+@dataclass
+class Parents:
+    """What the members of a group hang on, as it stands in the database."""
+
+    runs: dict[str, RunRow]
+    experiments: dict[int, tuple[int, str, str | None]]
+    """``(experiment_id, workspace, artifact_location)``."""
+
+    def admit(self, member: Member) -> str:
+        """Return ``fast``, or why the member may not be written: a parent of another workspace is as good as none."""
+        write, workspace = member
+        if isinstance(write, NewRun | ExperimentTag):
+            experiment = self.experiments.get(write.experiment_id)
+            if experiment is None or (workspace is not None and experiment[1] != workspace):
+                return "experiment"
+            if isinstance(write, NewRun):
+                uri = artifact_uri(experiment[2], write.run_id)
+                if uri is None:
+                    return "experiment"
+                write.artifact_uri = uri
+            return STORED
+        run = self.runs.get(write.run_id)
+        if run is None or (workspace is not None and run.workspace != workspace):
+            return "run"
+        if isinstance(write, RunUpdate) and (
+            run.user_id is None or run.status is None or run.start_time is None or not (run.name or write.name)
+        ):
+            return "run"
+        return STORED
 
 
 def _refuse_changed_params(
@@ -134,8 +192,10 @@ def _refuse_changed_params(
 ) -> None:
     changed = {
         i
-        for i, (batch, _) in enumerate(members)
-        if outcomes[i] == STORED and any(stored[batch.run_id, key] != value for key, value in batch.params)
+        for i, (write, _) in enumerate(members)
+        if outcomes[i] == STORED
+        and isinstance(write, Batch)
+        and any(stored[write.run_id, key] != value for key, value in write.params)
     }
     if changed:
         raise _Conflict(changed)
