@@ -15,7 +15,7 @@ from setuptools import Extension, setup
 # One list each; tests/unit/test_impl.py compares them with the files and with what reports itself compiled.
 # PERF: the gain over the plain form is what `python -m benchmarks.micro` printed, CPython 3.11.
 CYTHON_MODULES = [
-    # arrays: RATIO
+    # texts: 10 times for 1, 20 for 1000; int64s: 13 and 35; doubles: 12 and 75.
     "src/mlflow_accel/kernels/_arrays_c.pyx",
     # columns: 4.5 times for 1 metric, 7.5 for 1000; newest: 4.2 and 2.5.
     "src/mlflow_accel/kernels/_batch_c.pyx",

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from mlflow_accel.kernels.batch import Batch
 from mlflow_accel.store.group_commit import GroupCommit
+from mlflow_accel.store.writes import ExperimentTag, NewRun
 
 
 @dataclass(frozen=True)
@@ -155,3 +157,12 @@ def test_many_threads_each_get_their_own_answer() -> None:
         client.join(30)
     assert [client.answer for client in clients] == list(range(200))
     assert sorted(rows) == list(range(200))
+
+
+def test_long_texts_count_as_several_rows() -> None:
+    """A group that is bounded in rows is bounded in bytes."""
+    value = "v" * 8000
+    batch = Batch("r", [], [], [], [], [], None, None, None, [("p", value)], [("t", value), ("u", "")])
+    assert batch.rows == 3 + 2 * 31
+    assert NewRun(0, "user", 0, "n", [("t", value)]).rows == 1 + 1 + 31
+    assert ExperimentTag(0, "t", value).rows == 1 + 31

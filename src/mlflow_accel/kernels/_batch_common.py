@@ -25,6 +25,11 @@ class Pair(Protocol):
     value: str
 
 
+def rows_of(pairs: list[tuple[str, str]]) -> int:
+    """Return how many rows these are, a value counting as one for each 256 characters."""
+    return len(pairs) + sum([len(value) >> 8 for _, value in pairs])
+
+
 class Batch:
     """One client's write to one run, as columns.
 
@@ -32,7 +37,8 @@ class Batch:
     the value 0.0 and its flag in ``nans``; an infinity is the largest finite double with its sign. ``model_ids``,
     ``dataset_names`` and ``dataset_digests`` are parallel to them too, with None where a metric names no model, or
     all three are None when no metric does. Keys of params are unique, and so are those of tags. ``rows`` is how
-    many rows it inserts at most (metrics, model metrics, params and tags; not latest_metrics), to bound a group.
+    many rows it inserts at most (metrics, model metrics, params and tags; not latest_metrics), to bound a group; a long
+    value counts as several, so that the group's bytes are bounded, too.
     """
 
     __slots__ = (
@@ -75,7 +81,7 @@ class Batch:
         self.dataset_digests = dataset_digests
         self.params = params
         self.tags = tags
-        rows = len(keys) + len(params) + len(tags)
+        rows = len(keys) + rows_of(params) + rows_of(tags)
         if model_ids is not None:
             rows += len(model_ids) - model_ids.count(None)
         self.rows = rows

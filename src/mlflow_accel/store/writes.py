@@ -25,6 +25,7 @@ from mlflow_accel.kernels.batch import (
     is_run_id,
     is_text,
     plain_pairs,
+    rows_of,
 )
 
 MAX_RUN_NAME = 250
@@ -68,8 +69,8 @@ class NewRun:
 
     @property
     def rows(self) -> int:
-        """How many rows it inserts."""
-        return 1 + len(self.tags)
+        """How many rows it inserts, to bound a group."""
+        return 1 + rows_of(self.tags)
 
 
 def new_run(
@@ -124,7 +125,10 @@ class ExperimentTag:
 
     __slots__ = ("experiment_id", "key", "value")
 
-    rows = 1
+    @property
+    def rows(self) -> int:
+        """How many rows it inserts, to bound a group."""
+        return rows_of([(self.key, self.value)])
 
     def __init__(self, experiment_id: int, key: str, value: str) -> None:
         self.experiment_id = experiment_id
