@@ -48,6 +48,7 @@ PATCHES = (
         replacement="mlflow_accel.store.accelerated:AcceleratedStore.write",
         depends_on=(
             "db.create_sqlalchemy_engine",
+            "db.get_managed_session_maker",
         ),
         reviews=(
             Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
