@@ -22,8 +22,8 @@ from mlflow_accel.sql import sqlite_threads
 
 _logger = logging.getLogger(__name__)
 
-RESTART_SECONDS = 1.0
-"""Between the end of a runner and the start of the next."""
+WATCH_SECONDS = 5.0
+"""How often each worker looks whether a runner that was started is still there."""
 
 
 def create_job(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -139,7 +139,7 @@ def _has_work() -> bool:
 
 
 def start_runner() -> None:
-    """Start the job runner, unless one of this server's workers has and it is alive.
+    """Start the job runner, unless one of this server's workers has and it is alive; one that is just dying is.
 
     The runner holds the lock for as long as it lives, however it ends.
     """
@@ -167,17 +167,26 @@ def start_runner() -> None:
         )
         lock.truncate(0)
         lock.write(str(process.pid))
-    _logger.info("Started MLflow's job runner (pid %s).", process.pid)
-    threading.Thread(target=_start_again, args=(process,), name="job-runner", daemon=True).start()
+    if dead:
+        _logger.warning(
+            "MLflow's job runner (pid %s) had ended; another was started (pid %s).", dead, process.pid
+        )
+    else:
+        _logger.info("Started MLflow's job runner (pid %s).", process.pid)
 
 
-def _start_again(process: subprocess.Popen[bytes]) -> None:
-    """Start another runner when ``process`` has ended; where this worker ends first, the next job starts one."""
-    code = process.wait()
-    _logger.warning("MLflow's job runner (pid %s) ended with %s.", process.pid, code)
-    time.sleep(RESTART_SECONDS)
-    if runtime.is_alive(str(runtime.arbiter_pid())):
-        start_runner()
+def watch_runner() -> None:
+    """Start another runner whenever the one of this server has ended: called in every worker, as any may end."""
+    if enabled():
+        threading.Thread(target=_watch, name="job-runner", daemon=True).start()
+
+
+def _watch() -> None:
+    started = runtime.directory(runtime.arbiter_pid()) / "jobs"
+    while runtime.is_alive(str(runtime.arbiter_pid())):
+        time.sleep(WATCH_SECONDS)
+        if started.exists():
+            start_runner()
 
 
 def _environment(is_first: bool) -> dict[str, str]:

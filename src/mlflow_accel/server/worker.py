@@ -27,6 +27,7 @@ def enter() -> None:
     engines.use_threads()
     artifacts.use_threads()
     jobs.start_runner_if_needed()
+    jobs.watch_runner()
 
 
 def describe_server(lane_objection: str | None) -> None:
