@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -11,8 +12,9 @@ import pytest
 
 import mlflow_accel
 from mlflow_accel import _impl
-from tests.support import postgres
+from tests.support import mysql, postgres
 from tests.support.databases import Databases, SqliteDatabases
+from tests.support.mysql import MysqlDatabases
 from tests.support.postgres import PostgresDatabases
 from tests.support.servers import UPSTREAM, ServerFactory, ours_command
 
@@ -46,11 +48,25 @@ def postgres_databases() -> Iterator[PostgresDatabases]:
     databases.close()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def mysql_databases() -> Iterator[MysqlDatabases]:
+    """Databases of the server that the variable names, each a copy of one that MLflow has initialised."""
+    if mysql.VARIABLE not in os.environ:
+        pytest.skip(mysql.MISSING)
+    databases = MysqlDatabases()
+    yield databases
+    databases.close()
+
+
+KINDS = {"sqlite": "sqlite_databases", "postgresql": "postgres_databases"}
+if mysql.VARIABLE in os.environ:
+    KINDS["mysql"] = "mysql_databases"
+
+
+@pytest.fixture(scope="session", params=list(KINDS))
 def databases(request: pytest.FixtureRequest) -> Databases:
-    """Each kind of database in turn."""
-    name = {"sqlite": "sqlite_databases", "postgresql": "postgres_databases"}[request.param]
-    made: Databases = request.getfixturevalue(name)
+    """Each kind of database in turn; MySQL only where a server is named."""
+    made: Databases = request.getfixturevalue(KINDS[request.param])
     return made
 
 

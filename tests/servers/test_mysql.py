@@ -1,36 +1,46 @@
-"""MySQL and MariaDB: every route is upstream's own, on sessions that are joined."""
+"""MySQL and MariaDB: the clients' writes are fast, upstream's own code runs on joined sessions, and nobody deadlocks."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import importlib.util
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from tests.faults.test_pool import AT_ONCE, KINDS, ONE_CONNECTION, nesting_requests, new_run, post
+from tests.load.test_writers import SECONDS, Writer, batches, finished, new_runs
+from tests.support.mysql import MysqlDatabases
 from tests.support.processes import RunningServer
-from tests.support.servers import ServerFactory
-
-VARIABLE = "MLFLOW_ACCEL_TEST_MYSQL"
+from tests.support.rows import rows
+from tests.support.servers import ServerFactory, ours_command
 
 
 @pytest.fixture
-def mysql_uri() -> Iterator[str]:
-    """The URI of a fresh database on the server that the variable names (``mysql+pymysql://user:password@host``)."""
-    if VARIABLE not in os.environ:
-        pytest.skip(f"{VARIABLE} names no server; Debian's mariadb-server is one")
-    url = make_url(os.environ[VARIABLE])
-    name = f"test_{uuid4().hex}"
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield url.set(database=name).render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP DATABASE {name}"))
-    engine.dispose()
+def mysql_uri(mysql_databases: MysqlDatabases) -> str:
+    """The URI of a fresh database."""
+    return mysql_databases.fresh()
+
+
+@pytest.mark.parametrize("driver", ["pymysql", "mysqldb"])
+def test_processes_that_write_to_the_same_runs(
+    mysql_databases: MysqlDatabases, new_directory: Callable[[], Path], driver: str
+) -> None:
+    if driver == "mysqldb" and importlib.util.find_spec("MySQLdb") is None:
+        pytest.skip("mysqlclient is not installed; it is built with Debian's libmariadb-dev")
+    uri = mysql_databases.fresh()
+    with ServerFactory(ours_command(), new_directory) as factory:
+        server = factory("--backend-store-uri", mysql_databases.through(uri, driver), "--workers", "4")
+        run_ids = new_runs(server.port, 4)
+        until = time.monotonic() + SECONDS
+        writers = [Writer(server.port, batches(run_ids[writer % 4], writer, 500), until) for writer in range(12)]
+        acknowledged = finished(writers)
+    assert min(acknowledged) > 0
+    found = rows(uri, {"metrics": "true", "latest_metrics": "true"})
+    assert len(found["metrics"]) == sum(acknowledged) * 500
+    assert len(found["latest_metrics"]) == 4 * 500
 
 
 def test_every_nesting_route_on_a_pool_of_one(ours: ServerFactory, mysql_uri: str) -> None:

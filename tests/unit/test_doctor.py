@@ -426,7 +426,7 @@ def test_somebody_listens_and_never_answers(scheme: str, monkeypatch: pytest.Mon
     ("uri", "said"),
     [
         ("mysql+nosuch://u:p@h/d", "knows no driver"),
-        ("mysql://u:p@h/d", "mysqldb is not installed"),
+        ("mysql+mysqlconnector://u:p@h/d", "mysqlconnector is not installed"),
         ("mssql+pyodbc://u:p@h/d", "pyodbc is not installed"),
         ("postgresql+asyncpg://u:p@h/d", "is for asyncio"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from mlflow_accel.store.solo import StageChange, TagDeletion
 from mlflow_accel.store.writer import ALONE, Writer
 from mlflow_accel.store.writes import ExperimentTag, NewRun, RunUpdate
 from tests.support.databases import Databases
+from tests.support.mysql import MysqlDatabases
 
 
 @pytest.fixture
@@ -68,7 +70,9 @@ def write(store: AcceleratedStore, *writes: Any) -> list[str]:
 
 
 def rows(store: AcceleratedStore, statement: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a query."""
+    """Return the rows of a query, in which ``key`` is the column: a word of MySQL's own."""
+    if store.db_type == "mysql":
+        statement = re.sub(r"(?<!`)\bkey\b", "`key`", statement)
     with store.engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(statement))]
 
@@ -351,3 +355,34 @@ def test_a_member_alone_is_tried_again_after_a_deadlock(
     with pytest.raises(MlflowException) as caught:
         writer.write_alone(Member(batch(run_id, ("m", 1.0, 1, 1)), None))
     assert caught.value.get_http_status_code() == 503
+
+
+TWINS = [
+    {"metrics": [("{}", 1.0, 1, 1)]},
+    {"metrics": [("{}", 1.0, 2, 1)]},
+    {"params": (("{}", "1"),)},
+    {"tags": (("{}", "1"),)},
+]
+
+
+def keyed(run_id: str, twin: dict[str, Any], *keys: str) -> Batch:
+    """What ``twin`` says, once with each key."""
+    rows = {kind: [(key, *rest) for key in keys for _, *rest in some] for kind, some in twin.items()}
+    return batch(run_id, *rows.get("metrics", []), params=tuple(rows.get("params", ())), tags=tuple(rows.get("tags", ())))
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=["metric", "another metric", "param", "tag"])
+@pytest.mark.parametrize("key", ["LOSS", "loss "])
+def test_mysql_leaves_a_key_that_it_takes_for_another_to_upstream(
+    mysql_databases: MysqlDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: dict[str, Any], key: str
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    monkeypatch.setattr(upstream, "create_sqlalchemy_engine", tuned_engine(upstream.create_sqlalchemy_engine))
+    store = AcceleratedStore(mysql_databases.fresh(), str(tmp_path))
+    run, other = new_run(store), new_run(store)
+    assert write(store, keyed(run, twin, "loss", key), keyed(other, twin, "loss")) == ["database", "fast"], "in a batch"
+    assert write(store, *(keyed(run, twin, k) for k in ("loss", key, "x"))) == ["fast", "database", "fast"], "in a group"
+    assert write(store, keyed(run, twin, key), keyed(other, twin, "x")) == ["database", "fast"], "stored before"
+    for table in ("metrics", "latest_metrics", "params", "tags"):
+        assert {k for (k,) in rows(store, f"SELECT `key` FROM {table}")} <= {"loss", "x", "mlflow.runName"}
+    store.engine.dispose()

@@ -26,7 +26,7 @@ INSTALL = {
     "pymssql": "pip install pymssql",
 }
 
-WAIT_IN_C = {"mysqldb", "mysqlconnector", "pyodbc", "pymssql"}
+WAIT_IN_C = {"mysqlconnector", "pyodbc", "pymssql"}
 """Drivers whose waits gevent cannot see: the whole worker waits with them."""
 
 DISTRIBUTIONS = {"mysqldb": "mysqlclient", "mysqlconnector": "mysql-connector-python"}
@@ -71,6 +71,8 @@ def _installed(url: URL, driver: str) -> Finding:
     found = _described(driver)
     if driver == "psycopg" and Version(version("psycopg")) < PSYCOPG:
         return Finding("driver", Level.PROBLEM, found, f"psycopg {PSYCOPG} or later", POSTGRESQL)
+    if driver == "mysqldb":
+        return Finding("driver", Level.OK, f"{found}, called in threads")
     if driver in WAIT_IN_C:
         waits = f"{found} waits in C: while one request waits for the database, its worker answers no other"
         return Finding("driver", Level.NOTE, waits, *_other(url))

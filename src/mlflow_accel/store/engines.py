@@ -1,4 +1,4 @@
-"""Upstream's SQLAlchemy engines, tuned: how long a request waits for a connection, and how SQLite is called."""
+"""Upstream's SQLAlchemy engines, tuned: how long a request waits for a connection, and how its driver waits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
 from mlflow_accel import config
-from mlflow_accel.sql import sqlite_threads, urls
+from mlflow_accel.sql import mysql_threads, sqlite_threads, urls
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -30,6 +30,8 @@ def tuned_engine(original: Callable[[str], Engine]) -> Callable[[str], Engine]:
             sqlite_threads.install(engine)
         elif engine.dialect.driver == "psycopg2":
             _wait_cooperatively()
+        elif engine.dialect.driver == "mysqldb":
+            mysql_threads.install(engine)
         _engines.add(engine)
         return engine
 

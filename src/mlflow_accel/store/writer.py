@@ -17,14 +17,14 @@ from sqlalchemy import Engine
 from sqlalchemy import exc as sa_exc
 
 from mlflow_accel.kernels.batch import Batch
-from mlflow_accel.sql import postgresql, sqlite
+from mlflow_accel.sql import mysql, postgresql, sqlite
 from mlflow_accel.store.columns import Member, collect
 from mlflow_accel.store.solo import Solo
 from mlflow_accel.store.writes import ExperimentTag, NewRun, RunRow, RunUpdate, artifact_uri
 
 _logger = logging.getLogger(__name__)
 
-DIALECTS: dict[str, Any] = {"postgresql": postgresql, "sqlite": sqlite}
+DIALECTS: dict[str, Any] = {"mysql": mysql, "postgresql": postgresql, "sqlite": sqlite}
 """The statements of each database that is accelerated, by SQLAlchemy's name for it."""
 
 STORED = "fast"
