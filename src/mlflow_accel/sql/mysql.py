@@ -114,6 +114,37 @@ SELECT e.workspace FROM runs r JOIN experiments e ON e.experiment_id = r.experim
 
 ASSESSMENT_WITH = "SELECT 1 FROM assessments WHERE assessment_metadata LIKE CONCAT('%%', %s, '%%') LIMIT 1"
 
+DATASETS = """
+INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source, dataset_schema,
+    dataset_profile) VALUES (%s)
+"""
+
+DATASET_IDS = "SELECT name, digest, dataset_uuid FROM datasets WHERE experiment_id = %s AND name IN %s AND digest IN %s"
+
+DATASETS_USED = """
+SELECT source_id FROM inputs
+WHERE source_type = 'DATASET' AND source_id IN %s AND destination_type = 'RUN' AND destination_id IN %s
+"""
+
+DATASET_INPUTS = """
+INSERT INTO inputs (input_uuid, source_id, destination_id, source_type, destination_type)
+VALUES (%s, 'DATASET', 'RUN')
+"""
+
+INPUT_TAGS = "INSERT INTO input_tags (input_uuid, name, value) VALUES (%s)"
+
+# Upstream gives an input that is there a new id.
+MODEL_INPUTS = """
+INSERT INTO inputs (input_uuid, source_id, destination_id, source_type, destination_type)
+VALUES (%s, 'RUN_INPUT', 'MODEL_INPUT')
+ON DUPLICATE KEY UPDATE input_uuid = VALUES(input_uuid)
+"""
+
+MODEL_OUTPUTS = """
+INSERT INTO inputs (input_uuid, source_id, destination_id, step, source_type, destination_type)
+VALUES (%s, 'RUN_OUTPUT', 'MODEL_OUTPUT')
+"""
+
 LOCK_TIMEOUT_SECONDS = 1
 """How long a group waits for a row that another transaction holds; then its members go one by one. There is no less."""
 
@@ -190,10 +221,22 @@ def param_values(cursor: Any, columns: Sequence[list[Any]]) -> list[tuple[str, s
     return list(cursor.fetchall())
 
 
+def dataset_ids(cursor: Any, experiment_id: int, names: list[str], digests: list[str]) -> list[tuple[str, str, str]]:
+    """Return ``(name, digest, dataset_uuid)`` of the experiment's data sets with one of those names and digests."""
+    cursor.execute(DATASET_IDS % (experiment_id, _set(cursor, [names]), _set(cursor, [digests])))
+    return list(cursor.fetchall())
+
+
+def datasets_used(cursor: Any, run_id: str, dataset_uuids: list[str]) -> list[tuple[str]]:
+    """Return those of the data sets that are inputs of the run."""
+    cursor.execute(DATASETS_USED % (_set(cursor, [dataset_uuids]), _set(cursor, [[run_id]])))
+    return list(cursor.fetchall())
+
+
 def insert(cursor: Any, statement: str, columns: Sequence[list[Any]]) -> None:
     """Run one of the statements above, with one column per field of its rows."""
     head, mark, tail = statement.partition("VALUES (%s")
-    # What follows the fields within a row of NEW_RUNS.
+    # What follows the fields within a row: constants of it.
     constants, tail = tail.split(")", 1)
     rows = [f"({row}{constants})" for row in _rows(cursor, columns)]
     for part in _parts(rows):
