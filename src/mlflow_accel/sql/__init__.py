@@ -3,7 +3,7 @@
 What a module of a database has, for :mod:`mlflow_accel.store.writer` and the writes that go by themselves:
 
 * ``transact(connection, work, in_group)``: run ``work(cursor)`` in a transaction of its own; in a group, no lock is
-  waited for longer than some 200 ms.
+  waited for longer than some 200 ms (MySQL: 1 s).
 * ``may_succeed_alone(error)``: whether an error was about locks, not about the rows.
 * Statements for ``insert(cursor, statement, columns)``, which takes one list per parameter, rows sorted by their key:
   ``NEW_RUNS``, ``CHANGED_RUNS``, ``PARAMS``, ``METRICS``, ``LATEST``, ``MODEL_METRICS``, ``TAGS``, ``EXPERIMENT_TAGS``

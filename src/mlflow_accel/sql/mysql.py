@@ -235,7 +235,7 @@ def datasets_used(cursor: Any, run_id: str, dataset_uuids: list[str]) -> list[tu
 
 def insert(cursor: Any, statement: str, columns: Sequence[list[Any]]) -> None:
     """Run one of the statements above, with one column per field of its rows."""
-    head, mark, tail = statement.partition("VALUES (%s")
+    head, _, tail = statement.partition("VALUES (%s")
     # What follows the fields within a row: constants of it.
     constants, tail = tail.split(")", 1)
     rows = [f"({row}{constants})" for row in _rows(cursor, columns)]
