@@ -22,6 +22,7 @@ OUTCOMES = (
     "database",  # the database refused the rows; upstream's method says why
     "headers",  # content type, encoding or workspace header out of the ordinary
     "store",  # the tracking store is not ours (a file store, a plugin's)
+    "passed_on",  # asked of the cold worker
 )
 """``fast``, or why a request was left to upstream's code. A decline is counted once, where it is decided."""
 

@@ -28,6 +28,7 @@ def _server(pid: int, path: Path) -> dict[str, Any]:
     return {
         "pid": pid,
         "workers": runtime.workers(path),
+        "cold_worker": runtime.cold_worker(path),
         **facts,
         "requests": counts,
         "fast_share": None

@@ -58,6 +58,8 @@ def overview(out: Console, facts: Mapping[str, Any]) -> None:
 def _server(out: Console, server: Mapping[str, Any]) -> None:
     pids = ", ".join(map(str, server["workers"]))
     facts = {"workers": f"{len(server['workers'])} ({pids})" if pids else "none yet"}
+    if server["cold_worker"]:
+        facts["cold worker"] = f"{server['cold_worker']}, one of them: it computes what may take long"
     if "versions" in server:
         facts["versions"] = ", ".join(f"{name} {number}" for name, number in server["versions"].items())
     if server["requests"] is None:

@@ -28,7 +28,7 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
 
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
-    from mlflow_accel.server import asgi, assistant, companion, fast_lane, no_auth, otlp, warmup
+    from mlflow_accel.server import asgi, assistant, cold, companion, fast_lane, no_auth, otlp, warmup
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app_name = started.params["app_name"]
@@ -45,7 +45,7 @@ def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
         # With auth, who may ask is told by the form of upstream's that runs in the companion.
         kept = assistant.register(app) | otlp.register(app) if app_name is None else frozenset()
         application = companion.in_front_of(application, kept)
-    behind = _with_retry_after(application)
+    behind = cold.Edge(app, _with_retry_after(application))
     if reason := lane_objection():
         _logger.info("Hot requests go through Flask: %s.", reason)
         return behind

@@ -29,7 +29,7 @@ class FastLane:
     """A WSGI application in front of ``app``."""
 
     def __init__(self, app: Flask, behind: Application) -> None:
-        self._behind = behind
+        self.behind = behind
         # By method and path; where an argument is in the path, Flask's own rules find it.
         self._routes = {
             (method, rule.rule): (views.ROUTES[rule.endpoint], *_headers(app, rule.rule, method))
@@ -62,7 +62,7 @@ class FastLane:
                 environ[views.DECLINED] = True
             if method != "GET":
                 environ["wsgi.input"] = io.BytesIO(sent)
-        return self._behind(environ, start_response)
+        return self.behind(environ, start_response)
 
     def _takes(self, method: str, environ: Environ) -> bool:
         if (

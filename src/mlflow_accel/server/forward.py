@@ -47,15 +47,22 @@ class _Input(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def forward(path: str | os.PathLike[str], environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+def forward(
+    path: str | os.PathLike[str],
+    environ: Environ,
+    start_response: StartResponse,
+    who: Callable[[Environ], Headers] | None = None,
+) -> Iterator[bytes]:
     """Answer a WSGI request with what the process that listens at ``path`` answers.
+
+    ``who`` gives the headers that say who asks: the client's address and scheme where it is not given.
 
     Raises:
         Unreachable: nobody listens; the request may be passed on elsewhere.
         Broken: the connection ended before an answer began.
         ConnectionResetError: the client hung up, which gunicorn takes silently.
     """
-    exchange = _Exchange(_connect(path), environ)
+    exchange = _Exchange(_connect(path), environ, who or _peer_headers)
     try:
         start_response(*exchange.ask())
     except h11.LocalProtocolError as ex:
@@ -85,8 +92,8 @@ def _connect(path: str | os.PathLike[str]) -> socket.socket:
 class _Exchange(Iterator[bytes]):
     """One request and its answer, whose body this iterates over."""
 
-    def __init__(self, peer: socket.socket, environ: Environ) -> None:
-        self._peer, self._environ = peer, environ
+    def __init__(self, peer: socket.socket, environ: Environ, who: Callable[[Environ], Headers]) -> None:
+        self._peer, self._environ, self._who = peer, environ, who
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=PIECE)
         self._client: socket.socket | None = environ.get("gunicorn.socket")
         if isinstance(self._client, ssl.SSLSocket):
@@ -127,7 +134,7 @@ class _Exchange(Iterator[bytes]):
         request = h11.Request(
             method=environ["REQUEST_METHOD"],
             target=_target(environ).encode("latin-1"),
-            headers=[*_headers(environ), *_peer_headers(environ)],
+            headers=[*_headers(environ), *self._who(environ)],
         )
         try:
             self._send(request)

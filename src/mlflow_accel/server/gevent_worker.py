@@ -21,6 +21,9 @@ MAX_JOINED = 65_536
 class Worker(GeventWorker):  # type: ignore[misc]
     """Upstream's server closes idle connections when it stops; gunicorn waits for them as for requests, for 30 s."""
 
+    is_cold = False
+    """Whether it computes what the others pass on: see ``cold``."""
+
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._idle: set[gevent.Greenlet] = set()

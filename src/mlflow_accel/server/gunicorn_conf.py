@@ -47,8 +47,31 @@ control_socket_disable = True
 
 runtime.set_arbiter(os.getpid())
 
+
 def on_starting(server: Any) -> None:
-    """Refuse an address that is in use: with SO_REUSEPORT the workers would share it with whoever has it."""
+    """Refuse an address that is in use, and make room for the cold worker."""
+    _refuse_used_address(server)
+    on_reload(server)
+
+
+def on_reload(server: Any) -> None:
+    """Make room for a cold worker among the workers that come next."""
+    if _can_have_cold_worker(server):
+        from mlflow_accel.server import cold
+
+        cold.one_more(server)
+
+
+def _can_have_cold_worker(server: Any) -> bool:
+    if not server.cfg.preload_app:
+        return False
+    from mlflow_accel.server.gevent_worker import Worker
+
+    return server.worker_class is Worker
+
+
+def _refuse_used_address(server: Any) -> None:
+    """With SO_REUSEPORT the workers would share the address with whoever has it."""
     if not server.cfg.reuse_port or "GUNICORN_PID" in os.environ:
         return
     for address in _tcp(server):
@@ -87,6 +110,18 @@ def pre_fork(server: Any, worker: Any) -> None:
     from mlflow_accel.server import fork
 
     fork.assert_alone()
+    if _can_have_cold_worker(server):
+        from mlflow_accel.server import cold
+
+        cold.choose(server, worker)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let the cold worker listen where the others pass requests on."""
+    if getattr(worker, "is_cold", False):
+        from mlflow_accel.server import cold
+
+        cold.listen(worker)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -95,6 +130,10 @@ def post_worker_init(worker: Any) -> None:
     from mlflow_accel.server import worker as accel_worker
 
     accel_worker.enter()
+    if getattr(worker, "is_cold", False):
+        from mlflow_accel.server import cold
+
+        worker.wsgi = cold.Door(worker.wsgi)
     if worker.age == 1:
         telemetry.release()
 

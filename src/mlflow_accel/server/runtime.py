@@ -160,6 +160,13 @@ def workers(path: Path) -> list[int]:
     return sorted(int(pid) for pid in pids if is_alive(pid))
 
 
+def cold_worker(path: Path) -> int | None:
+    """Return the pid of the cold worker that runs now, of the server whose directory is ``path``; None: it has none."""
+    file = path / "cold.pid"
+    pid = file.read_text() if file.exists() else ""
+    return int(pid) if is_alive(pid) else None
+
+
 def requests(path: Path) -> dict[str, dict[str, int]]:
     """Return the counts of the server whose directory is ``path``: ``{endpoint: {outcome: requests}}``."""
     return counters.total(sorted(path.glob("counters-*")))
