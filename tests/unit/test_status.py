@@ -63,7 +63,7 @@ def log(server: RunningServer) -> None:
 
 def with_password(uri: str) -> str:
     """Return a PostgreSQL URI with a password, which the server does not ask for."""
-    return uri.replace("postgres:@", f"postgres:{PASSWORD}@")
+    return uri.replace("postgres@", f"postgres:{PASSWORD}@")
 
 
 def command_line(ours: ServerFactory, uri: str, cwd: Path, options: Sequence[str]) -> RunningServer:
@@ -125,6 +125,8 @@ def test_a_running_server(server: RunningServer) -> None:
     assert PASSWORD not in shown and PASSWORD not in json.dumps(facts)
     assert "\x1b" not in shown
     lines = [line.split() for line in shown.splitlines()]
+    assert facts["cold_worker"] in [None, *facts["workers"]]
+    assert (facts["cold_worker"] is not None) == ("cold worker" in shown)
     assert ["log_metric", "4", "3", "75.0%", "body", "1"] in lines
     assert ["address", f"http://127.0.0.1:{server.port}"] in lines
     assert ["fast", "lane", "on"] in lines

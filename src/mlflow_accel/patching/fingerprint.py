@@ -73,11 +73,16 @@ def is_likely(name: str, of: object | None, text: str) -> bool:
 
 
 def _source(module: str) -> list[str]:
-    """Return the lines of ``module``, of which only the package is imported."""
-    spec = importlib.util.find_spec(module)
+    """Return the lines of ``module``, importing nothing."""
+    package, *rest = module.split(".")
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.has_location:
         raise LookupError(f"no source of {module}")
-    return linecache.getlines(spec.origin or "")
+    path = Path(spec.origin or "")
+    if rest:
+        path = path.parent.joinpath(*rest)
+        path = path / "__init__.py" if path.is_dir() else path.with_name(path.name + ".py")
+    return linecache.getlines(str(path))
 
 
 def _function(of: object) -> FunctionType | None:
@@ -92,12 +97,21 @@ def _function(of: object) -> FunctionType | None:
 
 
 def _start(lines: list[str], name: str) -> int:
-    """Return the index of the line on which a module's function, class or constant begins, decorators included."""
+    """Return the index of the line on which a function, class or constant of a module begins, or a method of a class;
+    decorators included."""
+    outer, _, name = name.rpartition(".")
     first = re.compile(rf"(async )?def {name}\b|class {name}\b|{name}\s*(:[^=]+)?=(?!=)")
-    start = next((i for i in reversed(range(len(lines))) if first.match(lines[i])), None)
+    margin = ""
+    found = range(len(lines))
+    if outer:
+        begin = _start(lines, outer)
+        body = _indented(lines, begin)
+        margin = "    "
+        found = range(begin, begin + len(body))
+    start = next((i for i in reversed(found) if lines[i].startswith(margin) and first.match(lines[i], len(margin))), None)
     if start is None:
-        raise LookupError(f"no top-level definition of {name}")
-    while start and lines[start - 1].startswith("@"):
+        raise LookupError(f"no definition of {name}")
+    while start and lines[start - 1].startswith(margin + "@"):
         start -= 1
     return start
 

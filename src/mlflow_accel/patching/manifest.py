@@ -1249,6 +1249,22 @@ PATCHES = (
             }),
         ),
     ),
+    Patch(
+        id="auth.passwords",
+        seam="module",
+        upstream="mlflow.server.auth.sqlalchemy_store:SqlAlchemyStore.authenticate_user",
+        replacement="mlflow_accel.server.passwords:in_thread",
+        reviews=(
+            Review(releases=("3.17.0", "3.17.1", "3.17.2"), texts={
+                "mlflow.server.auth.sqlalchemy_store:SqlAlchemyStore.authenticate_user":
+                    "sha256:39cf4159fcddf9aacdc2b9b06a8809e065ba6b9a79fbaa4cb3a9afa6644d0e68",
+                "mlflow.server.auth.sqlalchemy_store:SqlAlchemyStore.create_user":
+                    "sha256:f37d5a4438fe2b5a6d5a88a64de6444aa4a2d79687ef0c62af9c3f83f0224713",
+                "mlflow.server.auth.sqlalchemy_store:SqlAlchemyStore.update_user":
+                    "sha256:7228cb865fc69b58a156b471658761acc21b7e3aba0ed8dcc729511b9f4608bb",
+            }),
+        ),
+    ),
 )
 
 MANIFEST = Manifest(releases=("3.17.0", "3.17.1", "3.17.2"), patches=PATCHES)

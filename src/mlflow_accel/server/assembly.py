@@ -28,11 +28,12 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
 
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
-    from mlflow_accel.server import asgi, assistant, cold, companion, fast_lane, no_auth, otlp, warmup
+    from mlflow_accel.server import asgi, assistant, cold, companion, fast_lane, no_auth, otlp, passwords, warmup
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app_name = started.params["app_name"]
     application = _plugin(app_name) if app_name else _upstream_app()
+    passwords.install()
     if not app_name:
         no_auth.install()
     app = _upstream_app()
