@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,6 +87,56 @@ def kernels() -> dict[str, Callable[[], object]]:
         }
 
     return {name: case for size in SIZES for name, case in cases(size).items()}
+
+
+POINTS = ("key", "value", "timestamp", "step")
+
+
+def points(size: int) -> list[tuple[str, float, int, int]]:
+    """Return rows of a metric's history."""
+    return [("train/loss", 1 / (i + 3), 1_700_000_000_000 + i, i) for i in range(size)]
+
+
+def rows() -> dict[str, Callable[[], object]]:
+    """The kernel that writes rows as JSON: from Python's values, and from PostgreSQL's arrays in binary form."""
+    from mlflow_accel.kernels.rows import Field, Kind, Shape, objects
+
+    kinds = (Kind.TEXT, Kind.DOUBLE, Kind.INTEGER, Kind.INTEGER)
+    point = tuple(Field(name, kind, i) for i, (name, kind) in enumerate(zip(POINTS, kinds, strict=True)))
+    flat, nested = Shape(point), Shape((Field("metrics", Kind.LIST, 0, point),))
+
+    def array(values: list[bytes]) -> bytes:
+        items = b"".join(struct.pack(">i", len(value)) + value for value in values)
+        return struct.pack(">iiIii", 1, 0, 0, len(values), 1) + items
+
+    def cases(size: int) -> dict[str, Callable[[], object]]:
+        found = points(size)
+        binary = [
+            array([row[0].encode() for row in found]),
+            array([struct.pack(">d", row[1]) for row in found]),
+            array([struct.pack(">q", row[2]) for row in found]),
+            array([struct.pack(">q", row[3]) for row in found]),
+        ]
+        return {f"rows/{size}": lambda: objects(flat, found), f"arrays/{size}": lambda: objects(nested, [binary])}
+
+    return {name: case for size in SIZES for name, case in cases(size).items()}
+
+
+def rows_by(encode: Callable[[object], object]) -> dict[str, Callable[[], object]]:
+    """The same rows as dicts, written by a library."""
+
+    def case(size: int) -> Callable[[], object]:
+        found = points(size)
+        return lambda: encode([dict(zip(POINTS, row, strict=True)) for row in found])
+
+    return {f"rows/{size}": case(size) for size in SIZES}
+
+
+def rows_by_msgspec() -> dict[str, Callable[[], object]]:
+    """The same by msgspec."""
+    import msgspec
+
+    return rows_by(msgspec.json.encode)
 
 
 def handlers() -> dict[str, Callable[[], object]]:
@@ -179,10 +230,11 @@ def standard_library() -> dict[str, Callable[[], object]]:
 
 
 FORMS = (
-    Form("compiled", "compiled", lambda: kernels() | handlers() | groups()),
-    Form("python", "python", lambda: kernels() | handlers() | groups()),
+    Form("compiled", "compiled", lambda: kernels() | rows() | handlers() | groups()),
+    Form("python", "python", lambda: kernels() | rows() | handlers() | groups()),
     Form("plain groups", "compiled", plain_groups),
-    Form("json and a loop", "python", standard_library),
+    Form("json and a loop", "python", lambda: standard_library() | rows_by(json.dumps)),
+    Form("msgspec", "python", rows_by_msgspec),
 )
 COMPARISONS = (
     Comparison("kernels/batch columns: Cython, twin", "columns", "compiled", "python"),
@@ -190,6 +242,10 @@ COMPARISONS = (
     Comparison("kernels/arrays texts: Cython, twin", "texts", "compiled", "python"),
     Comparison("kernels/arrays int64s: Cython, twin", "int64s", "compiled", "python"),
     Comparison("kernels/arrays doubles: Cython, twin", "doubles", "compiled", "python"),
+    Comparison("kernels/rows from values: Cython, twin", "rows", "compiled", "python"),
+    Comparison("kernels/rows from arrays: Cython, twin", "arrays", "compiled", "python"),
+    Comparison("kernels/rows from values: ours, dicts and json", "rows", "compiled", "json and a loop"),
+    Comparison("kernels/rows from values: ours, dicts and msgspec", "rows", "compiled", "msgspec"),
     Comparison("store/columns: mypyc, plain", "group", "compiled", "plain groups"),
     Comparison("handler and kernel: compiled, plain", "handler", "compiled", "python"),
     Comparison("handler and kernel: ours, json and a loop", "handler", "compiled", "json and a loop"),

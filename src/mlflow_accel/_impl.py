@@ -21,7 +21,11 @@ from mlflow_accel.errors import ImplementationMissing
 
 PACKAGE = Path(__file__).parent
 
-CYTHON_MODULES = ("mlflow_accel.kernels._arrays_c", "mlflow_accel.kernels._batch_c")
+CYTHON_MODULES = (
+    "mlflow_accel.kernels._arrays_c",
+    "mlflow_accel.kernels._batch_c",
+    "mlflow_accel.kernels._rows_c",
+)
 MYPYC_MODULES = ("mlflow_accel.store.columns",)
 """The modules that a compiled build contains; ``setup.py`` has them as files, and a test compares the two."""
 

@@ -18,6 +18,8 @@ OUTCOMES = (
     "key",  # a key, value or length outside what is known to be stored as it is
     "run",  # a run that is missing, deleted, another workspace's, or out of the ordinary
     "experiment",  # the same of an experiment
+    "filter",  # a filter, an order or a page token that upstream's parsers do not take
+    "row",  # a stored row that upstream does not print as it is
     "conflict",  # a parameter that was logged before with another value
     "database",  # the database refused the rows; upstream's method says why
     "headers",  # content type, encoding or workspace header out of the ordinary

@@ -15,6 +15,8 @@ import pytest
 
 from tests.parity.correspondence import Correspondence
 from tests.parity.exchange import Pair, Server
+from tests.parity.in_process import Filled, accelerated
+from tests.parity.read_rows import fill
 from tests.parity.seed import seed
 from tests.parity.templates import Ids
 from tests.support.databases import Databases
@@ -116,3 +118,19 @@ def write_pair(empty_state: State, both_servers: PairStarter) -> Iterator[Pair]:
     """Both servers on databases that hold nothing but experiment 0."""
     with both_servers(empty_state) as pair:
         yield pair
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql", "postgresql+psycopg2"])
+def filled(request: pytest.FixtureRequest, new_directory: Callable[[], Path]) -> Iterator[Filled]:
+    """A store on a database with runs of every kind, once per driver."""
+    kind, _, driver = request.param.partition("+")
+    databases: Databases = request.getfixturevalue(
+        {"sqlite": "sqlite_databases"}.get(kind, "postgres_databases")
+    )
+    uri = databases.fresh()
+    if driver:
+        uri = uri.replace("postgresql+psycopg:", f"{request.param}:").replace(
+            "postgresql:", f"{request.param}:"
+        )
+    with accelerated(uri, str(new_directory())) as store:
+        yield store, fill(store.engine)

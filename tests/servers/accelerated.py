@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from mlflow.server import handlers
+from mlflow.server import app, handlers
 
 from mlflow_accel.server import views
 from tests.support.http import Request, json_request
@@ -34,14 +34,34 @@ WRITES: dict[str, dict[str, Any]] = {
 ``...`` takes the run's id away; ``$prefix`` is the first part of the path.
 """
 
-READS: dict[str, dict[str, Any]] = {}
+READS: dict[str, dict[str, Any]] = {
+    "_get_run": {},
+    "_search_runs": {"run_id": ..., "experiment_ids": ["0"], "max_results": 1},
+    "_get_experiment": {"run_id": ..., "experiment_id": "0"},
+    "_get_experiment_by_name": {"run_id": ..., "experiment_name": "Default"},
+    "_search_experiments": {"run_id": ..., "max_results": 1},
+    "_get_metric_history": {"metric_key": "loss"},
+    "serve_get_metric_history_bulk": {"metric_key": "loss"},
+    "get_metric_history_bulk_interval_handler": {"metric_key": "loss"},
+}
 """The same for routes that change nothing: a user who may only read is answered."""
+
+RUN = {"_search_runs", "_get_experiment", "_get_experiment_by_name", "_search_experiments"}
+"""The endpoints that are not told a run by its id."""
+
+RUN = {"get_metric_history_bulk_interval_handler": "run_ids"}
+"""What the run is called, where that is not ``run_id``."""
 
 ROUTES = [
     (path, method, handler.__name__)
     for path, handler, methods in handlers.get_endpoints()
     for method in methods
     if handler.__name__ in views.ROUTES and method in views.ROUTES[handler.__name__].handlers
+]
+ROUTES += [
+    (rule.rule, "GET", rule.endpoint)
+    for rule in app.url_map.iter_rules()
+    if rule.endpoint in views.ROUTES and rule.endpoint.startswith("serve_")
 ]
 """Path, method and Flask endpoint: those of the API and those of the web interface."""
 
@@ -58,14 +78,13 @@ def requests(
     """Return one request for each route (or only for those that read, or that write), all for the run ``run_id``."""
     wanted = (WRITES if writes else {}) | (READS if reads else {})
     return [
-        _request(path, method, {"run_id": run_id, **wanted[endpoint]}, headers)
+        _request(path, method, {RUN.get(endpoint, "run_id"): run_id, **wanted[endpoint]}, headers)
         for path, method, endpoint in ROUTES
         if endpoint in wanted or endpoint not in WRITES | READS
     ]
 
 
 def _request(path: str, method: str, sent: dict[str, Any], headers: Mapping[str, str] | None) -> Request:
-    path = path.replace("<run_id>", str(sent["run_id"]))
     sent = {name: value for name, value in sent.items() if value is not ...}
     sent = json.loads(json.dumps(sent).replace("$prefix", path.split("/")[1]))
     if method == "GET":

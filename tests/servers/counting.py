@@ -9,6 +9,9 @@ from tests.support.processes import RunningServer
 
 Counts = dict[str, dict[str, int]]
 
+READING = {"get_run", "search_runs", "get_experiment", "get_experiment_by_name", "search_experiments"}
+"""The endpoints that a client asks on its way to what it is told to do."""
+
 
 class Counting:
     """What the server has counted since this was made."""
@@ -20,6 +23,12 @@ class Counting:
     def _now(self) -> Counter[tuple[str, str]]:
         counts = runtime.requests(runtime.servers()[self._pid])
         return Counter({(endpoint, o): n for endpoint, found in counts.items() for o, n in found.items()})
+
+    def written(self) -> Counts:
+        """Return the counts without those of reading, which must have been answered fast."""
+        counts = self.counts()
+        assert not {name: counts[name] for name in READING & counts.keys() if counts[name].keys() != {"fast"}}
+        return {endpoint: found for endpoint, found in counts.items() if endpoint not in READING}
 
     def counts(self) -> Counts:
         """Return ``{endpoint: {outcome: requests}}``, without what is zero."""

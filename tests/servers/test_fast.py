@@ -12,7 +12,7 @@ import mlflow
 import pytest
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunTag, ViewType
 from requests.adapters import HTTPAdapter
 
 from tests.servers import journal
@@ -89,7 +89,7 @@ def test_fluent_calls(client: MlflowClient, run_id: str, counting: Counting) -> 
         mlflow.log_metric("later", 1.0, synchronous=False)
         mlflow.flush_async_logging()
     expected = {"log_metric": {"fast": 2}, "log_batch": {"fast": 4}, "update_run": {"fast": 2}}
-    assert counting.counts() == expected
+    assert counting.written() == expected
 
 
 def test_single_writes_and_the_life_of_a_run(client: MlflowClient, counting: Counting) -> None:
@@ -131,6 +131,29 @@ def test_autologged_training(client: MlflowClient, counting: Counting, sent: Cou
     counted = counting.counts()
     assert {name: counted[name] for name in routes} == {name: {"fast": sent[path]} for name, path in routes.items()}
     assert "training_log_loss" in client.get_run(run_id).data.metrics
+
+
+def test_reading_runs(client: MlflowClient, run_id: str, counting: Counting) -> None:
+    """What the mlflow client asks for to read runs, and to page through them."""
+    client.log_batch(run_id, [Metric("loss", math.nan, NOW, 1)], [Param("depth", "3")], [RunTag("team", "größte")])
+    data = client.get_run(run_id).data
+    assert math.isnan(data.metrics["loss"])
+    assert (data.params, data.tags["team"]) == ({"depth": "3"}, "größte")
+    first = client.search_runs(["0"], "", max_results=1, order_by=["metrics.loss DESC"])
+    asked = 1
+    while first.token:
+        first = client.search_runs(["0"], "", max_results=1, order_by=["metrics.loss DESC"], page_token=first.token)
+        asked += 1
+    found = client.search_runs(["0"], "tags.team = 'größte' AND params.depth = '3'", run_view_type=ViewType.ALL)
+    assert [run.info.run_id for run in found] == [run_id]
+    assert not client.search_runs(["0"], "metrics.loss > 0 AND tags.team = 'größte'")
+    frame = mlflow.search_runs(["0"], "tags.team = 'größte'")
+    assert list(frame["run_id"]) == [run_id]
+    assert counting.counts() == {
+        "log_batch": {"fast": 1},
+        "get_run": {"fast": 1},
+        "search_runs": {"fast": asked + 3},
+    }
 
 
 def test_java_client(server: RunningServer, client: MlflowClient, run_id: str, counting: Counting) -> None:

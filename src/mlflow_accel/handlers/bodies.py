@@ -121,3 +121,24 @@ def run_id_of(body: NamesRun) -> str | None:
     if body.run_uuid and body.run_uuid != body.run_id:
         return None
     return body.run_id
+
+
+class SearchRuns(Struct, forbid_unknown_fields=True, gc=False):
+    """The body of ``POST runs/search``."""
+
+    experiment_ids: list[str] = []
+    filter: str = ""
+    run_view_type: str = "ACTIVE_ONLY"
+    max_results: int = 1000
+    order_by: list[str] = []
+    page_token: str | None = None
+
+
+class SearchExperiments(Struct, forbid_unknown_fields=True, gc=False):
+    """The body of ``POST experiments/search``."""
+
+    max_results: int
+    page_token: str | None = None
+    filter: str | None = None
+    order_by: list[str] | None = None
+    view_type: str = "ACTIVE_ONLY"

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Response, request
+from flask import Response, has_request_context, request
 from mlflow.server import handlers as upstream
 from mlflow.server.constants import ARTIFACTS_ONLY_ENV_VAR
 
 from mlflow_accel import counters
-from mlflow_accel.handlers import lineage, metrics, run_lifecycle, tags
+from mlflow_accel.handlers import experiments, histories, lineage, metrics, run_lifecycle, runs, tags
 from mlflow_accel.handlers.routes import Route
 from mlflow_accel.store.accelerated import AcceleratedTracking
 
 View = Callable[..., Any]
 
-MODULES = (metrics, tags, run_lifecycle, lineage)
+MODULES = (metrics, tags, run_lifecycle, lineage, runs, experiments, histories)
 
 ROUTES: dict[str, Route] = {route.endpoint: route for module in MODULES for route in module.ROUTES}
 """By Flask endpoint, every route that has a fast path."""
@@ -46,6 +47,17 @@ def store() -> AcceleratedTracking | None:
     """Return the tracking store of this server, or None where it is not ours (a file store, a plugin's)."""
     found = upstream._get_tracking_store()
     return found if isinstance(found, AcceleratedTracking) else None
+
+
+def readable(experiment_ids: list[str]) -> list[str]:
+    """Return those of the experiments that the sender may read: basic-auth's own function says so, where it is on."""
+    auth = sys.modules.get("mlflow.server.auth")
+    if auth is None or not has_request_context() or not auth.auth_config:
+        return experiment_ids
+    return auth.filter_experiment_ids(experiment_ids)  # type: ignore[no-any-return]
+
+
+runs.readable = readable
 
 
 def fast(route: Route) -> Callable[[View], View]:
@@ -97,6 +109,8 @@ def server_info(original: View) -> View:
     @upstream.catch_mlflow_exception  # type: ignore[untyped-decorator]
     @functools.wraps(original)
     def view() -> Response:
-        return Response(msgspec.json.encode(upstream.build_server_info_payload()), mimetype="application/json")
+        return Response(
+            msgspec.json.encode(upstream.build_server_info_payload()), mimetype="application/json"
+        )
 
     return view  # type: ignore[no-any-return]

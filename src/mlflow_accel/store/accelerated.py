@@ -12,9 +12,11 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 
 from mlflow_accel.kernels.batch import Batch
-from mlflow_accel.store import engines, entities, sessions
+from mlflow_accel.store import engines, entities, reader, sessions
 from mlflow_accel.store.columns import Member
 from mlflow_accel.store.group_commit import GroupCommit
+from mlflow_accel.store.reader import Reader
+from mlflow_accel.store.reads import Reads
 from mlflow_accel.store.solo import Solo, stage_change, tag_deletion
 from mlflow_accel.store.writer import ALONE, DIALECTS, STORED, Writer
 from mlflow_accel.store.writes import ExperimentTag, NewRun, RunUpdate
@@ -30,6 +32,23 @@ class AcceleratedTracking(SqlAlchemyStore):  # type: ignore[misc]
             self._writer = Writer(self.engine)
             self._group: GroupCommit[Member, str] = GroupCommit(self._writer.write)
 
+        self.reads = self._reads()
+
+    def _reads(self) -> Reads | None:
+        """Return what reads this store's database with our own statements: the replica, where there is one."""
+        engine = self.read_engine or self.engine
+        if engine.dialect.name not in reader.DIALECTS or not engines.is_tuned(engine):
+            return None
+        return Reads(Reader(engine))
+
+    def workspace(self) -> str | None:
+        """Return the workspace of the request that is being answered; None where there are no workspaces."""
+        return self._get_active_workspace() if self.supports_workspaces else None
+
+    def shows_retention(self) -> bool:
+        """Return whether experiments are shown with the time for which their traces are kept."""
+        return self._get_effective_experiment_trace_archival_retention_context() is not None
+
     def write(self, write: Batch | NewRun | RunUpdate | ExperimentTag | Solo) -> str:
         """Store a write durably and return ``fast``, or return why it was declined; then nothing is stored.
 
@@ -42,7 +61,7 @@ class AcceleratedTracking(SqlAlchemyStore):  # type: ignore[misc]
         """
         if self._writer is None:
             return "store"
-        member = Member(write, self._get_active_workspace() if self.supports_workspaces else None)
+        member = Member(write, self.workspace())
         outcome = ALONE if isinstance(write, Solo) else self._group.submit(member)
         return self._writer.write_alone(member) if outcome == ALONE else outcome
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Engine
@@ -24,6 +26,7 @@ def tuned_engine(original: Callable[[str], Engine]) -> Callable[[str], Engine]:
     def create_sqlalchemy_engine(db_uri: str) -> Engine:
         engine = original(db_uri)
         tune_pool(engine)
+        _let_reads_pass(engine)
         if engine.dialect.name == "sqlite":
             if urls.sqlite_file(engine.url) is None:
                 return engine
@@ -52,6 +55,32 @@ def tune_pool(engine: Engine) -> None:
     # Upstream passes a number on only if it is true, so that "no overflow" cannot be said to it.
     if os.environ.get("MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW", "").strip() == "0":
         pool._max_overflow = 0
+
+
+_unasked: ContextVar[bool] = ContextVar("mlflow_accel_unasked", default=False)
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """Within this, the pool hands out connections without asking the database whether they are alive.
+
+    PERF: asking costs as much as reading a run. Who reads can do so again, with a connection that was asked.
+    """
+    token = _unasked.set(True)
+    try:
+        yield
+    finally:
+        _unasked.reset(token)
+
+
+def _let_reads_pass(engine: Engine) -> None:
+    dialect: Any = engine.dialect
+    ask = dialect.do_ping
+
+    def do_ping(connection: Any) -> bool:
+        return _unasked.get() or ask(connection)
+
+    dialect.do_ping = do_ping
 
 
 def _wait_cooperatively() -> None:
