@@ -18,18 +18,20 @@ from mlflow.store.db import utils as upstream
 
 from mlflow_accel import counters
 from mlflow_accel.handlers.routes import Route
-from mlflow_accel.store.accelerated import AcceleratedStore
+from mlflow_accel.store.accelerated import AcceleratedStore, AcceleratedTracking
 from mlflow_accel.store.engines import tuned_engine
 
 _app = Flask("in_process")
 _views = dict(mlflow.server.app.view_functions)
 
-Filled = tuple[AcceleratedStore, list[str]]
+Filled = tuple[AcceleratedTracking, list[str]]
 """A store on a database with rows of every kind, and its runs."""
 
 
 @contextmanager
-def accelerated(uri: str, artifacts: str) -> Iterator[AcceleratedStore]:
+def accelerated(
+    uri: str, artifacts: str, kind: type[AcceleratedTracking] = AcceleratedStore
+) -> Iterator[AcceleratedTracking]:
     """Make the accelerated store of ``uri`` the one that this process serves."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         # Upstream's search imports it, where Flask-WTF is there; so early, that it warns here and not in a test.
@@ -37,13 +39,13 @@ def accelerated(uri: str, artifacts: str) -> Iterator[AcceleratedStore]:
         patch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", "for the test")
         importlib.import_module("mlflow.server.auth")
         patch.setattr(upstream, "create_sqlalchemy_engine", tuned_engine(upstream.create_sqlalchemy_engine))
-        store = AcceleratedStore(uri, artifacts)
+        store = kind(uri, artifacts)
         patch.setattr(handlers, "_tracking_store", store)
         yield store
         store.engine.dispose()
 
 
-def ours(route: Route, method: str, sent: Any, store: AcceleratedStore, **arguments: str) -> Any:
+def ours(route: Route, method: str, sent: Any, store: AcceleratedTracking, **arguments: str) -> Any:
     """Return our parsed answer, or the reason for which the request was declined."""
     before = counters.here()[route.name]
     raw = urlencode(sent, doseq=True).encode() if method == "GET" else json.dumps(sent).encode()
