@@ -114,8 +114,9 @@ def test_a_running_server(server: RunningServer) -> None:
     assert facts["patches"] and all(patch["applied"] for patch in facts["patches"])
     assert facts["fast_lane"] == {"on": True, "reason": ""}
     asked = {endpoint: counts for endpoint, counts in facts["requests"].items() if counts}
-    assert asked == {"log_metric": {"fast": 3, "body": 1}, "log_batch": {"fast": 1}}
-    assert {name: share for name, share in facts["fast_share"].items() if share is not None} == {"log_metric": 0.75, "log_batch": 1.0}
+    assert asked == {"create_run": {"fast": 1}, "log_metric": {"fast": 3, "body": 1}, "log_batch": {"fast": 1}}
+    shares = {name: share for name, share in facts["fast_share"].items() if share is not None}
+    assert shares == {"create_run": 1.0, "log_metric": 0.75, "log_batch": 1.0}
     for name in ("tracking", "registry"):
         store = facts["stores"][name]
         assert store["driver"] == "psycopg" and "postgres:***@" in store["database"]
