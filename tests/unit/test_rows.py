@@ -183,5 +183,5 @@ LISTED = (Field("v", Kind.LIST, 0, (Field("a", Kind.TEXT, 0), Field("b", Kind.IN
 def test_what_cannot_be_written_is_an_error(
     twin: ModuleType, fields: tuple[Field, ...], row: Sequence[Any]
 ) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         twin.objects(twin.Shape(fields), [row])

@@ -28,7 +28,17 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 
 
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
-    from mlflow_accel.server import asgi, assistant, cold, companion, fast_lane, no_auth, otlp, passwords, warmup
+    from mlflow_accel.server import (
+        asgi,
+        assistant,
+        cold,
+        companion,
+        fast_lane,
+        no_auth,
+        otlp,
+        passwords,
+        warmup,
+    )
     from mlflow_accel.server import views as _views  # noqa: F401  (imported before the fork, not by the first request)
 
     app_name = started.params["app_name"]

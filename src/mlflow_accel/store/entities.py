@@ -24,7 +24,15 @@ from mlflow.entities import (
 
 from mlflow_accel.kernels.batch import Batch, columns, int64
 from mlflow_accel.store import writes
-from mlflow_accel.store.writes import ExperimentTag, NewRun, RunUpdate, experiment_number, new_run, run_tag, run_update
+from mlflow_accel.store.writes import (
+    ExperimentTag,
+    NewRun,
+    RunUpdate,
+    experiment_number,
+    new_run,
+    run_tag,
+    run_update,
+)
 
 _STATUSES = {status: RunStatus.to_string(status) for status in RunStatus.all_status()}
 
