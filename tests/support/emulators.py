@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from azure.storage.blob import BlobServiceClient
 
-from tests.support.processes import clean_environment, eventually, free_port
+from tests.support.processes import free_port, listening
 
 CONTAINER = "artifacts"
 AZURITE = os.environ.get("MLFLOW_ACCEL_TEST_AZURITE") or shutil.which("azurite-blob")
@@ -21,24 +20,6 @@ AZURITE = os.environ.get("MLFLOW_ACCEL_TEST_AZURITE") or shutil.which("azurite-b
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """Azurite's own, which every copy of it has."""
-
-
-@contextmanager
-def _process(command: Sequence[str], port: int, directory: Path) -> Iterator[None]:
-    import socket
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    with (directory / "emulator.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=directory, env=clean_environment(), stdout=log, stderr=log)
-        try:
-            eventually(listens)
-            yield
-        finally:
-            process.kill()  # it has nothing to put away
-            process.wait()
 
 
 @contextmanager
@@ -55,7 +36,7 @@ def gcs(directory: Path) -> Iterator[Mapping[str, str]]:
         "--port",
         str(port),
     ]
-    with _process([*command, "--in-memory", "--default-bucket", CONTAINER], port, directory):
+    with listening([*command, "--in-memory", "--default-bucket", CONTAINER], port, directory):
         yield {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
 
 
@@ -64,7 +45,7 @@ def azure(directory: Path) -> Iterator[Mapping[str, str]]:
     """Start azurite with one container; yield the environment of a server that stores there."""
     port = free_port()
     options = ["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-    with _process([str(AZURITE), "--blobPort", str(port), *options], port, directory):
+    with listening([str(AZURITE), "--blobPort", str(port), *options], port, directory):
         endpoint = f"BlobEndpoint=http://127.0.0.1:{port}/{ACCOUNT};"
         connection = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};{endpoint}"
         with BlobServiceClient.from_connection_string(connection) as client:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,24 @@ def eventually(what: Callable[[], bool], seconds: float = SOON_SECONDS) -> None:
     while not what():
         assert time.monotonic() < deadline, f"still not true after {seconds} s"
         time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def listening(command: Sequence[str], port: int, directory: Path) -> Iterator[None]:
+    """Run ``command`` in ``directory``, from when it listens on ``port``; it keeps nothing, and is killed."""
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    with (directory / "listening.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=directory, env=clean_environment(), stdout=log, stderr=log)
+        try:
+            eventually(listens)
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
 
 @dataclass(frozen=True)
