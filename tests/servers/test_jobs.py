@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis as client
 from mlflow.entities._job_status import JobStatus
 from sqlalchemy import text
 
@@ -28,12 +29,19 @@ from tests.support.processes import (
     free_port,
     start_server,
 )
+from tests.support.redis import MISSING, PROGRAM, redis
 from tests.support.rows import engine
 from tests.support.servers import ServerFactory, ours_command
 
 RUNNER = "mlflow_accel.server.job_runner"
 JOBS = "/ajax-api/3.0/jobs/"
 EXECUTOR = {"MLFLOW_SERVER_JOB_EXECUTION_ENGINE": "executor"}
+PROGRESS = {"phase": "noting", "completed": 1, "total": 2, "unit": "lines"}
+"""What a job reports that takes time, before it notes that it begins."""
+
+LOAD = "MLFLOW_ACCEL_TEST_LOAD"
+"""Set for the tests that take over a minute; without it, one storage of the queues is tried on each database."""
+
 LONG_SECONDS = 300.0
 """For what waits for the start of a runner, or of a job: each is a process that imports MLflow."""
 
@@ -150,20 +158,35 @@ def serve(new_directory: Callable[[], Path]) -> Iterator[JobServer]:
         server.stop()
 
 
+def check_cancel(jobs: Jobs) -> None:
+    """Cancel a job that has told how far it is."""
+    long = jobs.submit("long", seconds=600.0)
+    eventually(lambda: jobs.noted("begin")["long"] == 1, LONG_SECONDS)
+    running = jobs.get(long)
+    assert (running["status"], running["status_message"]) == ("RUNNING", "noting long")
+    assert running["progress"] == PROGRESS
+    assert jobs.cancel(long)["status"] == "CANCELED"
+
+
 def check_kill(jobs: Jobs) -> None:
-    """Kill the runner while some jobs run and others wait: each of them ends once, under a new runner."""
-    submitted = {name: jobs.submit(name, seconds=3.0) for name in ("a", "b", "c", "d")}
-    eventually(lambda: len(jobs.noted("begin")) >= 2, LONG_SECONDS)
+    """Kill the runner while two jobs run and two wait: each of them ends once, under a new runner."""
+    submitted = {name: jobs.submit(name, seconds=600.0) for name in ("a", "b")}
+    submitted |= {name: jobs.submit(name) for name in ("c", "d")}
+    eventually(lambda: jobs.noted("begin").keys() >= {"a", "b"}, LONG_SECONDS)
     [runner] = runners(jobs.server)
     os.kill(runner, signal.SIGKILL)
     submitted["e"] = jobs.submit("e")
     for job_id in submitted.values():
         jobs.wait(job_id, "SUCCEEDED")
-    assert {name: number for name, number in jobs.noted("end").items() if name in submitted} == dict.fromkeys(
-        submitted, 1
-    )
+    begun, ended = jobs.noted("begin"), jobs.noted("end")
+    assert {name: (begun[name], ended[name]) for name in submitted} == {
+        **dict.fromkeys(("a", "b"), (2, 1)),
+        **dict.fromkeys(("c", "d", "e"), (1, 1)),
+    }
     [another] = runners(jobs.server)
     assert another != runner
+    # What was cancelled is not taken up.
+    assert (begun["long"], ended["long"]) == (1, 0)
 
 
 def check_end(jobs: Jobs) -> None:
@@ -181,29 +204,47 @@ def test_nothing_runs_where_there_is_no_work(ours: ServerFactory, sqlite_uri: st
 
 @pytest.mark.parametrize("form", ["command", "plain"])
 def test_the_executor(databases: Databases, serve: JobServer, tmp_path: Path, form: str) -> None:
-    """The job that wakes the runner runs once; a cancelled job ends; a killed runner loses nothing."""
+    """The job that wakes the runner runs once; progress shows; a cancelled job ends; a kill loses nothing."""
     if (form, databases.name) not in {("command", "postgresql"), ("plain", "sqlite")}:
         pytest.skip("one form on each database")
     jobs = serve(form, databases.fresh(), tmp_path / "notes", EXECUTOR)
     assert not runners(jobs.server)
     waking = jobs.submit("waking")
     assert jobs.wait(waking, "SUCCEEDED")["result"] == "waking"
-    long = jobs.submit("long", seconds=600.0)
-    eventually(lambda: jobs.noted("begin")["long"] == 1, LONG_SECONDS)
-    assert jobs.cancel(long)["status"] == "CANCELED"
+    check_cancel(jobs)
     check_kill(jobs)
-    assert (jobs.noted("begin")["waking"], jobs.noted("end")["waking"], jobs.noted("end")["long"]) == (
-        1,
-        1,
-        0,
-    )
+    assert (jobs.noted("begin")["waking"], jobs.noted("end")["waking"]) == (1, 1)
     check_end(jobs)
 
 
-def test_huey(database_uri: str, serve: JobServer, tmp_path: Path) -> None:
-    """One runner for all workers takes up what an earlier server left; killed, it loses nothing."""
-    left = leave_unfinished_job(database_uri, tmp_path / "notes", "left")
-    jobs = serve("tuned", database_uri, tmp_path / "notes", {})
+@pytest.fixture
+def redis_url(new_directory: Callable[[], Path]) -> Iterator[str]:
+    """The URL of an empty Redis."""
+    if PROGRAM is None:
+        pytest.skip(MISSING)
+    with redis(new_directory()) as url:
+        yield url
+
+
+def pushed(url: str) -> int:
+    """Return how many tasks were put into queues of this Redis since it was started."""
+    with client.Redis.from_url(url) as connection:
+        return int(connection.info("commandstats").get("cmdstat_lpush", {"calls": 0})["calls"])
+
+
+@pytest.mark.parametrize("queues", ["files", "redis"])
+def test_huey(
+    databases: Databases, queues: str, serve: JobServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """One runner for all workers takes up what a server left; a cancelled job ends; a kill loses nothing."""
+    if LOAD not in os.environ and (queues == "redis") != (databases.name == "postgresql"):
+        pytest.skip(f"the other storage of queues on each database takes {LOAD}")
+    url = request.getfixturevalue("redis_url") if queues == "redis" else None
+    uri = databases.fresh()
+    left = leave_unfinished_job(uri, tmp_path / "notes", "left")
+    jobs = serve(
+        "tuned", uri, tmp_path / "notes", {} if url is None else {"MLFLOW_SERVER_JOB_HUEY_REDIS_URL": url}
+    )
     eventually(lambda: len(runners(jobs.server)) == 1)
     jobs.wait(left, "SUCCEEDED")
     # A worker that comes later finds it running.
@@ -216,6 +257,10 @@ def test_huey(database_uri: str, serve: JobServer, tmp_path: Path) -> None:
         )
     )
     assert runners(jobs.server) == [runner]
+    check_cancel(jobs)
     check_kill(jobs)
-    assert jobs.noted("end")["left"] == 1
+    assert (jobs.noted("begin")["left"], jobs.noted("end")["left"]) == (1, 1)
+    if url is not None:
+        # What was left, the one of check_cancel, and the five of check_kill.
+        assert pushed(url) >= 7
     check_end(jobs)
