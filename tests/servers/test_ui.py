@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from mlflow_accel.server import assistant
+from mlflow_accel.server import assistant, mcp_servers
 from tests.servers import journal
 from tests.servers.browser import FAILED, Browser, chromium
 from tests.servers.journal import Journal, client_of
 from tests.servers.test_companion import companions
+from tests.support import mcp
 from tests.support.databases import SqliteDatabases
 from tests.support.processes import RunningServer
 from tests.support.servers import ServerFactory
@@ -40,6 +42,8 @@ PAGES = {
     "models": Page("/#/models", ("{j.model}", "champion")),
     "model": Page("/#/models/{j.model}", ("{j.model}", "a classifier", "Version 2", "champion")),
     "prompts": Page("/#/prompts", ("{j.prompt}",)),
+    "MCP servers": Page("/#/mcp-registry", mcp.NAMES),
+    "MCP server": Page(f"/#/mcp-registry/{quote(mcp.FULL, safe='')}", (mcp.FULL, "1.0.1", "1.0.0")),
 }
 
 
@@ -101,6 +105,7 @@ def sites(
             for step in range(20):
                 client.log_metric(written.parent, "accuracy", step / 20, step=step)
         writer.stop()
+        mcp.fill(uri)
         ours = module_ours("--backend-store-uri", sqlite_databases.copy(uri), *artifacts)
         upstream = module_upstream("--backend-store-uri", sqlite_databases.copy(uri), *artifacts)
         yield Sites(browser, written, ours, upstream, shots)
@@ -140,8 +145,8 @@ EVERY_PAGE = (
     "/#/gateway/endpoints/create",
     "/#/gateway/usage",
     "/#/settings",
+    *(f"/#/mcp-registry/{quote(name, safe='')}" for name in mcp.NAMES[1:]),
 )
-"""All but the registry of MCP servers, whose rows only the companion has."""
 
 
 def test_no_page_starts_the_companion(sites: Sites) -> None:
@@ -153,5 +158,5 @@ def test_no_page_starts_the_companion(sites: Sites) -> None:
         if "Page Not Found" in sites.browser.text():
             absent.append(page)
     assert not absent
-    assert {(assistant.CONFIG, 200), (assistant.PROVIDERS, 200)} <= asked
+    assert {(path, 200) for path in (assistant.CONFIG, assistant.PROVIDERS, mcp_servers.AREA)} <= asked
     assert not companions(sites.ours)

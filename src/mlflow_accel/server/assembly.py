@@ -30,12 +30,10 @@ def create_app() -> Callable[..., Iterable[bytes]]:
 def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
     from mlflow_accel.server import (
         asgi,
-        assistant,
         cold,
         companion,
         fast_lane,
         no_auth,
-        otlp,
         passwords,
         warmup,
     )
@@ -54,13 +52,22 @@ def _assemble(started: launch.Launch) -> Callable[..., Iterable[bytes]]:
         warmup.run(app)
     if companion.serves(app_name):
         # With auth, who may ask is told by the form of upstream's that runs in the companion.
-        kept = assistant.register(app) | otlp.register(app) if app_name is None else frozenset()
-        application = companion.in_front_of(application, kept)
+        is_kept = _answered_here(app) if app_name is None else lambda method, path: False
+        application = companion.in_front_of(application, is_kept)
     behind = cold.Edge(app, _with_retry_after(application))
     if reason := lane_objection():
         _logger.info("Hot requests go through Flask: %s.", reason)
         return behind
     return fast_lane.FastLane(app, behind)
+
+
+def _answered_here(app: Flask) -> Callable[[str, str], bool]:
+    """Add to ``app`` what is upstream's FastAPI alone and needs no companion; return which methods and paths that is."""
+    from mlflow_accel.server import assistant, mcp_servers, otlp
+
+    paths = assistant.register(app) | otlp.register(app)
+    is_of_mcp = mcp_servers.register(app)
+    return lambda method, path: (method, path) in paths or is_of_mcp(method, path)
 
 
 def lane_objection() -> str | None:

@@ -56,15 +56,15 @@ def serves(app_name: str | None) -> bool:
     return app_name in (None, "basic-auth")
 
 
-def in_front_of(application: Application, kept: frozenset[tuple[str, str]]) -> Application:
-    """Return ``application`` with the companion's routes taken out of it, but for those methods and paths in ``kept``."""
+def in_front_of(application: Application, is_kept: Callable[[str, str], bool]) -> Application:
+    """Return ``application`` with the companion's routes taken out of it, but for the methods and paths that it keeps."""
     from mlflow.server.handlers import _add_static_prefix
 
     areas = tuple(_add_static_prefix(area) for area in AREAS)
 
     def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path.startswith(areas) and (environ["REQUEST_METHOD"], path) not in kept:
+        if path.startswith(areas) and not is_kept(environ["REQUEST_METHOD"], path):
             return answer(environ, start_response)
         return application(environ, start_response)
 
