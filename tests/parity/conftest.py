@@ -120,7 +120,7 @@ def write_pair(empty_state: State, both_servers: PairStarter) -> Iterator[Pair]:
         yield pair
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql", "postgresql+psycopg2"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "postgresql+psycopg2"])
 def filled(request: pytest.FixtureRequest, new_directory: Callable[[], Path]) -> Iterator[Filled]:
     """A store on a database with runs of every kind, once per driver."""
     kind, _, driver = request.param.partition("+")

@@ -40,14 +40,14 @@ READS: dict[str, dict[str, Any]] = {
     "_get_experiment": {"run_id": ..., "experiment_id": "0"},
     "_get_experiment_by_name": {"run_id": ..., "experiment_name": "Default"},
     "_search_experiments": {"run_id": ..., "max_results": 1},
-    "_get_metric_history": {"metric_key": "loss"},
-    "serve_get_metric_history_bulk": {"metric_key": "loss"},
-    "get_metric_history_bulk_interval_handler": {"metric_key": "loss"},
+    "_get_metric_history": {"metric_key": "loss", "max_results": 1},
+    "serve_get_metric_history_bulk": {"metric_key": "loss", "max_results": 1},
+    "get_metric_history_bulk_interval_handler": {"metric_key": "loss", "max_results": 1},
 }
-"""The same for routes that change nothing: a user who may only read is answered."""
+"""The same for routes that change nothing: a user who may only read is answered.
 
-RUN = {"_search_runs", "_get_experiment", "_get_experiment_by_name", "_search_experiments"}
-"""The endpoints that are not told a run by its id."""
+They ask for little: an app plugin's server passes on what may take long.
+"""
 
 RUN = {"get_metric_history_bulk_interval_handler": "run_ids"}
 """What the run is called, where that is not ``run_id``."""
