@@ -50,7 +50,7 @@ def test_the_library_of_mlflow_go_gets_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_each_server_is_told_port_database_and_artifacts(kind: Kind) -> None:
-    command = " ".join(kind.command(OPTIONS))
+    command = " ".join(map(str, kind.command(OPTIONS)))
     assert "127.0.0.1" in command
     assert "5000" in command
     assert "/tmp/m.db" in command
