@@ -16,8 +16,8 @@ from sqlalchemy import Select, bindparam, select
 
 from mlflow_accel.kernels.rows import Field, Kind, Shape, objects
 from mlflow_accel.store import pages
-from mlflow_accel.store.pages import MAX_FILTER, Answer
-from mlflow_accel.store.reader import Reader, Refused
+from mlflow_accel.store.pages import Answer
+from mlflow_accel.store.reader import Reader, declining
 
 EXPERIMENT = Shape(
     (
@@ -60,7 +60,7 @@ class Experiments:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._kept = lru_cache(maxsize=256)(self._compile)
+        self._page = pages.keeping(self._compile)
         self._by = lru_cache(maxsize=4)(self._compile_one)
 
     def get(self, experiment_id: str, workspace: str | None) -> bytes | str:
@@ -81,19 +81,16 @@ class Experiments:
         """
         return self._one("name", name, workspace)
 
+    @declining
     def _one(self, column: str, wanted: Any, workspace: str | None) -> bytes | str:
         page = self._by(column, workspace is not None)
         bound = page.bound(0, 1, workspace, **{WANTED: wanted})
-        try:
-            rows = self._read(page, bound)
-            if len(rows) != 1:
-                return "experiment"
-            return b'{"experiment":' + objects(EXPERIMENT, rows.piece(0, 1)) + b"}"
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        rows = self._read(page, bound)
+        if len(rows) != 1:
+            return "experiment"
+        return b'{"experiment":' + objects(EXPERIMENT, rows.piece(0, 1)) + b"}"
 
+    @declining
     def search(
         self, query: ExperimentQuery, max_results: int, page_token: str | None, workspace: str | None
     ) -> Answer | str:
@@ -103,19 +100,12 @@ class Experiments:
         """
         try:
             offset = pages.offset_of(page_token)
-            page = (self._kept if len(query.filter) <= MAX_FILTER else self._compile)(
-                query, workspace is not None
-            )
+            page = self._page(query, workspace is not None)
         except Exception:
             # Upstream's parsers may raise anything, and will once more, to be put in words.
             return "filter"
-        try:
-            rows = self._read(page, page.bound(offset, max_results, workspace))
-            return pages.answer("experiments", EXPERIMENT, rows, offset, max_results)
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        rows = self._read(page, page.bound(offset, max_results, workspace))
+        return pages.answer("experiments", EXPERIMENT, rows, offset, max_results)
 
     def _read(self, page: pages.Page, bound: Any) -> Any:
         sql = self._reader.sql

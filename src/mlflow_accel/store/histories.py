@@ -11,7 +11,7 @@ from mlflow.utils.search_utils import SearchUtils
 from mlflow_accel.kernels.rows import Field, Kind, Shape, columns, length
 from mlflow_accel.store import pages
 from mlflow_accel.store.pages import Answer
-from mlflow_accel.store.reader import Reader, Refused
+from mlflow_accel.store.reader import Reader, declining
 
 _POINT = (
     Field("key", Kind.TEXT, 0),
@@ -39,6 +39,7 @@ class Histories:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
+    @declining
     def page(
         self, run_id: str, key: str, max_results: int | None, page_token: str | None, workspace: str | None
     ) -> Answer | str:
@@ -57,35 +58,27 @@ class Histories:
                 return None
             return sql.history(cursor, run_id, key, None if max_results is None else max_results + 1, offset)
 
-        try:
-            pieces = self._reader.read(read)
-            if pieces is None:
-                return "run"
-            tail = b"}"
-            if max_results is not None and sum(length(piece[0]) for piece in pieces) > max_results:
-                tail = b',"next_page_token":"%s"}' % SearchUtils.create_page_token(offset + max_results)
-            return _written(((POINT, (key, *piece)) for piece in pieces), b"{}", tail, max_results)
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        pieces = self._reader.read(read)
+        if pieces is None:
+            return "run"
+        tail = b"}"
+        if max_results is not None and sum(length(piece[0]) for piece in pieces) > max_results:
+            tail = b',"next_page_token":"%s"}' % SearchUtils.create_page_token(offset + max_results)
+        return _written(((POINT, (key, *piece)) for piece in pieces), b"{}", tail, max_results)
 
+    @declining
     def bulk(self, run_ids: Sequence[str], key: str, max_results: int, workspace: str | None) -> Answer | str:
         """Return the answer to ``metrics/get-history-bulk``, or why it was declined.
 
         Source: ``SqlAlchemyStore.get_metric_history_bulk``.
         """
         sql = self._reader.sql
-        try:
-            pieces = self._reader.read(
-                lambda cursor: sql.histories(cursor, run_ids, key, max_results, workspace)
-            )
-            return _written(((PLAIN_POINT, (key, *piece)) for piece in pieces), b'{"metrics":[]}')
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        pieces = self._reader.read(
+            lambda cursor: sql.histories(cursor, run_ids, key, max_results, workspace)
+        )
+        return _written(((PLAIN_POINT, (key, *piece)) for piece in pieces), b'{"metrics":[]}')
 
+    @declining
     def samples(
         self,
         run_ids: Sequence[str],
@@ -105,16 +98,11 @@ class Histories:
                 return None
             return sql.samples(cursor, run_ids, key, max_results, steps)
 
-        try:
-            found = self._reader.read(read)
-            if found is None:
-                return "run"
-            of_runs = ((POINT_OF_RUN, (key, *found[run_id], run_id)) for run_id in run_ids if run_id in found)
-            return _written(of_runs, b"{}")
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        found = self._reader.read(read)
+        if found is None:
+            return "run"
+        of_runs = ((POINT_OF_RUN, (key, *found[run_id], run_id)) for run_id in run_ids if run_id in found)
+        return _written(of_runs, b"{}")
 
 
 def _written(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, Protocol, TypeVar
 
 from mlflow.utils.search_utils import SearchUtils
 from sqlalchemy import Dialect, Select, bindparam
@@ -40,6 +41,30 @@ class Page:
         """Return the parameters, for one row more than the answer may hold: it says whether there is another page."""
         values = self._parameters | {LIMIT: max_results + 1, OFFSET: offset, WORKSPACE: workspace} | others
         return values if self._positions is None else [values[name] for name in self._positions]
+
+
+class Filtered(Protocol):
+    """A query that has a filter."""
+
+    @property
+    def filter(self) -> str: ...
+
+
+Q = TypeVar("Q", bound=Filtered)
+
+
+def keeping(compile: Callable[[Q, bool], Page]) -> Callable[[Q, bool], Page]:
+    """Return ``compile``, which keeps what it made of the latest queries.
+
+    PERF: upstream's parser and SQLAlchemy's compiler take 2 to 5 ms; the same text makes the same statement.
+    """
+    kept: Any = lru_cache(maxsize=256)(compile)
+
+    def page(query: Q, in_workspace: bool) -> Page:
+        made: Page = (kept if len(query.filter) <= MAX_FILTER else compile)(query, in_workspace)
+        return made
+
+    return page
 
 
 def workspace() -> Any:

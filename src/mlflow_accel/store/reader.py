@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
@@ -17,6 +18,7 @@ from mlflow_accel.store import engines
 
 _logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 DIALECTS: dict[str, Any] = {"postgresql": postgresql_reads, "sqlite": sqlite_reads}
@@ -29,6 +31,21 @@ class Refused(Exception):
 
 class _Gone(Exception):
     """The connection had been closed by the server."""
+
+
+def declining(answer: Callable[P, T]) -> Callable[P, T | str]:
+    """Let ``answer`` return why it declines: ``database``, or ``row`` for a row that cannot be written."""
+
+    @functools.wraps(answer)
+    def answered(*arguments: P.args, **keywords: P.kwargs) -> T | str:
+        try:
+            return answer(*arguments, **keywords)
+        except Refused:
+            return "database"
+        except ValueError:
+            return "row"
+
+    return answered
 
 
 class Reader:

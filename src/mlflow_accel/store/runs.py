@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from mlflow.entities import ViewType
@@ -17,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from mlflow_accel.kernels.rows import Field, Kind, Shape, nested, objects
 from mlflow_accel.store import pages
-from mlflow_accel.store.pages import MAX_FILTER, Answer
-from mlflow_accel.store.reader import Reader, Refused
+from mlflow_accel.store.pages import Answer
+from mlflow_accel.store.reader import Reader, declining
 
 _METRIC = (
     Field("key", Kind.TEXT, 0),
@@ -96,24 +95,20 @@ class Runs:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        # The same text makes the same statement; PERF: upstream's parser and SQLAlchemy's compiler take 2 to 5 ms.
-        self._kept = lru_cache(maxsize=256)(self._compile)
+        self._page = pages.keeping(self._compile)
 
+    @declining
     def get(self, run_id: str, workspace: str | None) -> bytes | str:
         """Return the answer to ``runs/get``, or why it was declined.
 
         Source: ``SqlAlchemyStore.get_run``.
         """
-        try:
-            rows = self._reader.read(lambda cursor: self._reader.sql.run(cursor, run_id, workspace))
-            if len(rows) != 1:
-                return "run"
-            return b'{"run":' + objects(RUN, rows.piece(0, 1)) + b"}"
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        rows = self._reader.read(lambda cursor: self._reader.sql.run(cursor, run_id, workspace))
+        if len(rows) != 1:
+            return "run"
+        return b'{"run":' + objects(RUN, rows.piece(0, 1)) + b"}"
 
+    @declining
     def search(
         self, query: Query, max_results: int, page_token: str | None, workspace: str | None
     ) -> Answer | str:
@@ -123,22 +118,15 @@ class Runs:
         """
         try:
             offset = pages.offset_of(page_token)
-            page = (self._kept if len(query.filter) <= MAX_FILTER else self._compile)(
-                query, workspace is not None
-            )
+            page = self._page(query, workspace is not None)
         except Exception:
             # Upstream's parsers may raise anything, and will once more, to be put in words.
             return "filter"
         bound = page.bound(offset, max_results, workspace)
-        try:
-            rows = self._reader.read(
-                lambda cursor: self._reader.sql.runs(cursor, page.statement, bound, page.order)
-            )
-            return pages.answer("runs", FOUND_RUN, rows, offset, max_results)
-        except Refused:
-            return "database"
-        except ValueError:
-            return "row"
+        rows = self._reader.read(
+            lambda cursor: self._reader.sql.runs(cursor, page.statement, bound, page.order)
+        )
+        return pages.answer("runs", FOUND_RUN, rows, offset, max_results)
 
     def _compile(self, query: Query, in_workspace: bool) -> pages.Page:
         session = Session()
