@@ -15,15 +15,15 @@ from setuptools import Extension, setup
 # One list each; tests/unit/test_impl.py compares them with the files and with what reports itself compiled.
 # PERF: the gain over the plain form is what `python -m benchmarks.micro` printed, CPython 3.11.
 CYTHON_MODULES = [
-    # texts: 10 times for 1, 20 for 1000; int64s: 13 and 35; doubles: 12 and 75.
+    # texts: 10 times for 1, 22 for 1000; int64s: 12 and 35; doubles: 11 and 66.
     "src/mlflow_accel/kernels/_arrays_c.pyx",
-    # columns: 4.5 times for 1 metric, 7.5 for 1000; newest: 4.2 and 2.5.
+    # columns: 3.0 times for 1 metric, 7.6 for 1000; newest: 3.9 and 2.4.
     "src/mlflow_accel/kernels/_batch_c.pyx",
-    # From values: 25 times for 1 row, 41 for 1000 (12 times dicts and json, 3.7 msgspec); from arrays: 46 and 72.
+    # From values: 25 times for 1 row, 45 for 1000 (11 times dicts and json, 3.7 msgspec); from arrays: 38 and 82.
     "src/mlflow_accel/kernels/_rows_c.pyx",
 ]
 MYPYC_MODULES = [
-    # 1.3 times for 20 batches of 1 metric, 1.4 of 10, 1.1 of 1000.
+    # 1.4 times for 20 batches of 1 metric, 1.3 of 10, 1.1 of 1000.
     # Not handlers/metrics, 0.96 to 1.01: its calls go to msgspec, the kernel and the store, and none is mypyc's.
     "src/mlflow_accel/store/columns.py",
 ]
